@@ -1,0 +1,1 @@
+"""Outrider: a self-hosted message queue and scheduler whose interface is HTTP."""

@@ -1,0 +1,189 @@
+"""How a message is to be delivered.
+
+Two shapes of the same thing. An `OptionPatch` holds only what somebody said (a
+request, a URL group's defaults, a dead-letter retry's overrides); patches are laid
+over one another. `DeliveryOptions` holds an answer to every question, and is what a
+message keeps. `OptionPatch.resolve` is the only way from one to the other.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from outrider.domain.instant import SECOND_MS, Instant
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+Headers = tuple[tuple[str, str], ...]
+"""Header fields in order, names in canonical spelling; a repeated name is a repeated pair."""
+
+
+class FlowControl(Struct, frozen=True, omit_defaults=True):
+    """What a message asks of its flow-control key: at most `rate` starts a period, `parallelism` at once."""
+
+    key: str
+    parallelism: int | None = None
+    rate: int | None = None
+    period_ms: int = SECOND_MS
+
+
+class Redaction(Struct, frozen=True, omit_defaults=True):
+    """What is hidden wherever a message is shown. What is delivered is never touched.
+
+    Attributes:
+        headers: lower-case names hidden one by one.
+    """
+
+    body: bool = False
+    all_headers: bool = False
+    headers: tuple[str, ...] = ()
+
+    @property
+    def hides_anything(self) -> bool:
+        return self.body or self.all_headers or bool(self.headers)
+
+    def hides_header(self, name: str) -> bool:
+        return self.all_headers or name.lower() in self.headers
+
+
+class Callback(Struct, frozen=True, omit_defaults=True):
+    """Where to report an attempt, and how that report is itself delivered."""
+
+    url: str
+    options: DeliveryOptions
+
+
+class DeliveryOptions(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An answer to every question about a delivery.
+
+    Attributes:
+        headers: what the destination receives besides our own: Content-Type and the forwarded ones.
+        retries: retries after the first attempt.
+        retry_delay: expression in milliseconds over `retried`; None is the default backoff.
+        delay_ms: how long after publishing; the schedule's messages use it too.
+        not_before: an absolute moment; beats `delay_ms`.
+    """
+
+    method: Method = "POST"
+    headers: Headers = ()
+    retries: int = 3
+    retry_delay: str | None = None
+    timeout_ms: int = 30 * SECOND_MS
+    delay_ms: int = 0
+    not_before: Instant | None = None
+    callback: Callback | None = None
+    failure_callback: Callback | None = None
+    flow_control: FlowControl | None = None
+    labels: tuple[str, ...] = ()
+    redaction: Redaction = Redaction()
+
+    def first_delivery_at(self, published_at: Instant) -> Instant:
+        """The first moment a message published then may be delivered; never before it was published."""
+        if self.not_before is not None:
+            return max(self.not_before, published_at)
+        return published_at + self.delay_ms
+
+
+class CallbackPatch(Struct, frozen=True, omit_defaults=True):
+    """What was said about a callback: `Upstash-Callback` is its URL, `Upstash-Callback-*` its options."""
+
+    url: str | UnsetType = UNSET
+    options: OptionPatch | UnsetType = UNSET
+
+
+class Deduplication(Struct, frozen=True, omit_defaults=True):
+    """What was said about deduplication.
+
+    Attributes:
+        id: the caller's own id; None with `by_content`.
+        by_content: derive the id from destination, body, Content-Type and forwarded headers.
+        window_ms: how long the id is remembered; None is the server's default.
+    """
+
+    id: str | None = None
+    by_content: bool = False
+    window_ms: int | None = None
+
+
+class OptionPatch(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Only what was said. A field that is UNSET leaves the layer beneath it in force."""
+
+    method: Method | UnsetType = UNSET
+    headers: Headers | UnsetType = UNSET
+    retries: int | UnsetType = UNSET
+    retry_delay: str | UnsetType = UNSET
+    timeout_ms: int | UnsetType = UNSET
+    delay_ms: int | UnsetType = UNSET
+    not_before: Instant | UnsetType = UNSET
+    callback: CallbackPatch | UnsetType = UNSET
+    failure_callback: CallbackPatch | UnsetType = UNSET
+    flow_control: FlowControl | UnsetType = UNSET
+    labels: tuple[str, ...] | UnsetType = UNSET
+    redaction: Redaction | UnsetType = UNSET
+    deduplication: Deduplication | UnsetType = UNSET
+    queue: str | UnsetType = UNSET
+    cron: str | UnsetType = UNSET
+    cron_jitter_ms: int | UnsetType = UNSET
+    schedule_id: str | UnsetType = UNSET
+
+    def over(self, beneath: OptionPatch) -> OptionPatch:
+        """This patch laid over another: what this one says wins, headers name by name."""
+        said = _said(self)
+        if self.headers is not UNSET and beneath.headers is not UNSET:
+            said["headers"] = _merge_headers(self.headers, beneath.headers)
+        for name in ("callback", "failure_callback"):
+            mine, theirs = getattr(self, name), getattr(beneath, name)
+            if mine is not UNSET and theirs is not UNSET:
+                said[name] = _merge_callbacks(mine, theirs)
+        return structs.replace(beneath, **said)
+
+    def resolve(self, defaults: DeliveryOptions) -> DeliveryOptions:
+        """An answer to every question: what was said, else the default.
+
+        A callback without a retry count of its own takes the message's; a callback of which
+        only options but no URL were given is none.
+        """
+        said = _said(self)
+        for name in _NOT_DELIVERY:
+            said.pop(name, None)
+        if self.headers is not UNSET:
+            said["headers"] = _merge_headers(self.headers, defaults.headers)
+        retries = defaults.retries if self.retries is UNSET else self.retries
+        for name in ("callback", "failure_callback"):
+            if name in said:
+                said[name] = _resolve_callback(said[name], structs.replace(defaults, retries=retries))
+        return structs.replace(defaults, **said)
+
+
+_NOT_DELIVERY = ("deduplication", "queue", "cron", "cron_jitter_ms", "schedule_id")
+"""Fields of a patch that say where a message goes, not how it is delivered."""
+
+
+def _said(patch: OptionPatch) -> dict[str, object]:
+    return {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not UNSET}
+
+
+def _merge_headers(above: Headers, beneath: Headers) -> Headers:
+    named = {name.lower() for name, _ in above}
+    return above + tuple(pair for pair in beneath if pair[0].lower() not in named)
+
+
+def _merge_callbacks(above: CallbackPatch, beneath: CallbackPatch) -> CallbackPatch:
+    options = above.options
+    if options is UNSET:
+        options = beneath.options
+    elif beneath.options is not UNSET:
+        options = options.over(beneath.options)
+    return CallbackPatch(url=beneath.url if above.url is UNSET else above.url, options=options)
+
+
+def _resolve_callback(patch: object, defaults: DeliveryOptions) -> Callback | None:
+    assert isinstance(patch, CallbackPatch)
+    if patch.url is UNSET:
+        return None
+    inherited = DeliveryOptions(retries=defaults.retries, timeout_ms=defaults.timeout_ms)
+    options = inherited if patch.options is UNSET else patch.options.resolve(inherited)
+    # A callback has no callbacks of its own.
+    return Callback(patch.url, structs.replace(options, callback=None, failure_callback=None))
