@@ -21,8 +21,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     body_bytes: Annotated[int, Meta(description="size of a message's body")] = MIB
     delay_ms: Annotated[int, Meta(description="longest delay of a message")] = 365 * DAY_MS
     retries: Annotated[int, Meta(description="most retries of a message")] = 100
-    timeout_ms: Annotated[int, Meta(description="longest timeout of a delivery")] = 15 * MINUTE_MS
-    default_timeout_ms: Annotated[int, Meta(description="timeout of a delivery that names none")] = 30 * SECOND_MS
+    timeout_ms: Annotated[int, Meta(ge=1, description="longest timeout of a delivery")] = 15 * MINUTE_MS
+    default_timeout_ms: Annotated[int, Meta(ge=1, description="timeout of a delivery that names none")] = 30 * SECOND_MS
     deduplication_window_ms: Annotated[int, Meta(description="how long a deduplication id is remembered")] = MINUTE_MS
     deduplication_id_length: Annotated[int, Meta(description="longest deduplication id, in characters")] = 256
     log_retention_ms: Annotated[int, Meta(description="how long entries and finished messages are kept")] = 3 * DAY_MS

@@ -151,9 +151,10 @@ class OptionPatch(Struct, frozen=True, omit_defaults=True, kw_only=True):
         if self.headers is not UNSET:
             said["headers"] = _merge_headers(self.headers, defaults.headers)
         retries = defaults.retries if self.retries is UNSET else self.retries
+        inherited = DeliveryOptions(retries=retries, timeout_ms=defaults.timeout_ms)
         for name in ("callback", "failure_callback"):
             if name in said:
-                said[name] = _resolve_callback(said[name], structs.replace(defaults, retries=retries))
+                said[name] = _resolve_callback(getattr(self, name), getattr(defaults, name), inherited)
         return structs.replace(defaults, **said)
 
 
@@ -179,11 +180,13 @@ def _merge_callbacks(above: CallbackPatch, beneath: CallbackPatch) -> CallbackPa
     return CallbackPatch(url=beneath.url if above.url is UNSET else above.url, options=options)
 
 
-def _resolve_callback(patch: object, defaults: DeliveryOptions) -> Callback | None:
-    assert isinstance(patch, CallbackPatch)
-    if patch.url is UNSET:
-        return None
-    inherited = DeliveryOptions(retries=defaults.retries, timeout_ms=defaults.timeout_ms)
-    options = inherited if patch.options is UNSET else patch.options.resolve(inherited)
+def _resolve_callback(patch: CallbackPatch, beneath: Callback | None, inherited: DeliveryOptions) -> Callback | None:
+    url = patch.url
+    if url is UNSET:
+        if beneath is None:
+            return None
+        url = beneath.url
+    defaults = inherited if beneath is None else beneath.options
+    options = defaults if patch.options is UNSET else patch.options.resolve(defaults)
     # A callback has no callbacks of its own.
-    return Callback(patch.url, structs.replace(options, callback=None, failure_callback=None))
+    return Callback(url, structs.replace(options, callback=None, failure_callback=None))

@@ -61,7 +61,7 @@ class Settlement(Struct, frozen=True, kw_only=True):
             store refuses the settlement if the row no longer has them.
         state: DELIVERED, FAILED, DUE (a retry) or CANCELED.
         due_at: the next attempt, with DUE.
-        events: in the order they happened, ACTIVE left out.
+        events: in the order they happened; ACTIVE is put in front by who recorded the start.
         reports: callbacks to publish.
         follow_ups: those callbacks as messages, once the engine has made them.
     """
@@ -102,22 +102,25 @@ def honour_cancellation(settlement: Settlement) -> Settlement:
     if settlement.state is MessageState.DELIVERED:
         return settlement
     kept = [i for i, report in enumerate(settlement.reports) if report.dead_letter_id is None]
-    error_entry = settlement.events[0]
+    happened = tuple(event for event in settlement.events if event.kind in _PART_OF_THE_ATTEMPT)
     canceled = Event(
-        tenant=error_entry.tenant,
-        message_id=error_entry.message_id,
+        tenant=settlement.message.tenant,
+        message_id=settlement.message.id,
         kind=EventKind.CANCELED,
-        time=error_entry.time,
+        time=happened[-1].time,
     )
     return structs.replace(
         settlement,
         state=MessageState.CANCELED,
         due_at=None,
-        events=(error_entry, canceled),
+        events=(*happened, canceled),
         dead_letter=None,
         reports=tuple(settlement.reports[i] for i in kept),
-        follow_ups=tuple(settlement.follow_ups[i] for i in kept if i < len(settlement.follow_ups)),
+        follow_ups=tuple(settlement.follow_ups[i] for i in kept) if settlement.follow_ups else (),
     )
+
+
+_PART_OF_THE_ATTEMPT = (EventKind.ACTIVE, EventKind.ERROR)
 
 
 def with_follow_ups(settlement: Settlement, make: Callable[[Report], Message]) -> Settlement:

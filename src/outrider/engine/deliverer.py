@@ -1,0 +1,96 @@
+"""Hops 6 and 7: one attempt, from request to settlement.
+
+    start → send → judge → settle → report → apply → follow up
+
+Whatever the far end does is an Outcome, so this reads without an error path. The one
+exception: a fault of ours while making or sending the request is reported and treated as
+an attempt that failed, so that the message goes its way to a retry or the dead letters
+instead of staying leased for ever.
+"""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from outrider.domain.attempt import Attempt, Outcome, Unreachable
+from outrider.domain.message import Message, MessageState
+from outrider.domain.settlement import Settlement, settle, with_follow_ups
+from outrider.engine.callbacks import callback_message
+from outrider.engine.directory import Directory
+from outrider.engine.dispatcher import Dispatcher
+from outrider.engine.journal import Journal
+from outrider.engine.persistence import persist
+from outrider.ports import Applied, Clock, MessageStore, Observer, Sender, Verdict
+from outrider.wire.outgoing import outgoing_request
+
+
+class Deliverer:
+    """Attempts leased messages."""
+
+    def __init__(
+        self,
+        *,
+        store: MessageStore,
+        sender: Sender,
+        clock: Clock,
+        observer: Observer,
+        directory: Directory,
+        dispatcher: Dispatcher,
+        journal: Journal,
+    ) -> None:
+        self._store = store
+        self._sender = sender
+        self._clock = clock
+        self._observer = observer
+        self._directory = directory
+        self._dispatcher = dispatcher
+        self._journal = journal
+
+    async def deliver(self, message: Message) -> None:
+        """Attempt the message once and settle it."""
+        attempt = await self._attempt(message)
+        settlement = self._report(message, attempt, settle(message, attempt))
+        verdict = await persist(lambda: self._apply(settlement), self._clock, self._observer)
+        self._follow_up(settlement, verdict)
+
+    async def _attempt(self, message: Message) -> Attempt:
+        started_at = self._clock.now()
+        self._journal.started(message, started_at)
+        outcome = await self._send(message)
+        return Attempt(message.id, message.retried, started_at, max(self._clock.now(), started_at), outcome)
+
+    async def _send(self, message: Message) -> Outcome:
+        try:
+            keys = await self._directory.keys(message.tenant)
+            return await self._sender.send(outgoing_request(message, keys, self._clock.now()))
+        except Exception as fault:  # noqa: BLE001 - see the module's docstring
+            self._observer.note("attempt_faulted", message_id=message.id, error=repr(fault))
+            return Unreachable("the request could not be made: an internal fault, which the server's log describes")
+
+    def _report(self, message: Message, attempt: Attempt, settlement: Settlement) -> Settlement:
+        """The settlement with its ACTIVE entry and its callbacks as messages."""
+        settlement = structs.replace(settlement, events=self._journal.take(message.id) + settlement.events)
+        if not settlement.reports:
+            return settlement
+        return with_follow_ups(
+            settlement,
+            lambda report: self._dispatcher.offer(callback_message(message, attempt, report)),
+        )
+
+    async def _apply(self, settlement: Settlement) -> Verdict:
+        (verdict,) = await self._store.apply((settlement,), self._clock.now())
+        return verdict
+
+    def _follow_up(self, offered: Settlement, verdict: Verdict) -> None:
+        """Tell what happened, and hand on what is to be delivered next."""
+        stored: dict[str, Message] = {}
+        if isinstance(verdict, Applied):
+            applied = verdict.settlement
+            stored = {message.id: message for message in applied.follow_ups}
+            self._observer.events(applied.events)
+            if applied.state is MessageState.DUE and applied.due_at is not None:
+                self._dispatcher.expect(applied.due_at)
+        else:
+            self._observer.note("lease_lost", message_id=verdict.message_id)
+        for follow_up in offered.follow_ups:
+            self._dispatcher.accept(follow_up, stored.get(follow_up.id))

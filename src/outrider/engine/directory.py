@@ -1,0 +1,148 @@
+"""Who is calling, and what signs for them.
+
+Tokens and keys are read from the store and trusted for a second, so that a change made by
+another process (the command line, another node) is in force within that time.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from outrider.domain.errors import NotFound
+from outrider.domain.instant import SECOND_MS, Instant
+from outrider.domain.message import new_id
+from outrider.domain.tenant import (
+    Principal,
+    Scope,
+    SigningKeys,
+    Tenant,
+    Token,
+    hash_token,
+    new_signing_key,
+    new_token,
+)
+from outrider.ports import Clock, TenantStore
+
+T = TypeVar("T")
+
+TRUSTED_MS = SECOND_MS
+"""How long what was read of a token or a key is believed."""
+
+CACHE_ENTRIES = 10_000
+
+
+class Directory:
+    """Tenants, their tokens and their signing keys."""
+
+    def __init__(self, store: TenantStore, clock: Clock, *, barred_tokens: frozenset[str] = frozenset()) -> None:
+        """`barred_tokens` are never accepted, whatever the store says (the public development tokens)."""
+        self._store = store
+        self._clock = clock
+        self._barred = frozenset(hash_token(token) for token in barred_tokens)
+        self._principals: _Cache[Principal] = _Cache()
+        self._keys: _Cache[SigningKeys] = _Cache()
+
+    async def principal(self, token: str) -> Principal | None:
+        """Who holds the token; None for one that nobody holds."""
+        now = self._clock.now()
+        token_hash = hash_token(token)
+        known = self._principals.get(token_hash, now)
+        if known is not None:
+            return known
+        stored = None if token_hash in self._barred else await self._store.find_token(token_hash)
+        if stored is None:
+            return None
+        principal = Principal(stored.tenant, stored.scope)
+        self._principals.put(token_hash, principal, now)
+        return principal
+
+    async def keys(self, tenant_id: str) -> SigningKeys:
+        """The tenant's signing keys. Raises NotFound for a tenant that is gone."""
+        now = self._clock.now()
+        keys = self._keys.get(tenant_id, now)
+        if keys is None:
+            keys = await self._store.get_keys(tenant_id)
+            if keys is None:
+                raise NotFound(f"tenant {tenant_id} does not exist")
+            self._keys.put(tenant_id, keys, now)
+        return keys
+
+    async def rotate_keys(self, tenant_id: str) -> SigningKeys:
+        """`next` becomes `current`, a fresh key becomes `next`; deliveries use them from here on."""
+        keys = await self._store.rotate_keys(tenant_id, new_signing_key())
+        if keys is None:
+            raise NotFound(f"tenant {tenant_id} does not exist")
+        self._keys.put(tenant_id, keys, self._clock.now())
+        return keys
+
+    async def create_tenant(self, name: str) -> tuple[Tenant, SigningKeys]:
+        """A new tenant with fresh signing keys. Raises Malformed if the name is taken."""
+        now = self._clock.now()
+        tenant = Tenant(id=new_id("ten", now), name=name, created_at=now)
+        keys = SigningKeys(current=new_signing_key(), next=new_signing_key())
+        await self._store.add_tenant(tenant, keys)
+        return tenant, keys
+
+    async def remove_tenant(self, name: str) -> None:
+        """Remove a tenant with everything it owns: messages, logs, dead letters, tokens."""
+        tenant = await self._named(name)
+        await self._store.remove_tenant(tenant.id)
+        self._principals.clear()
+        self._keys.clear()
+
+    async def list_tenants(self) -> list[Tenant]:
+        return await self._store.list_tenants()
+
+    async def create_token(self, tenant_name: str, scope: Scope, name: str = "") -> tuple[Token, str]:
+        """A fresh token and its secret, which is shown this once and stored only as a hash."""
+        tenant = await self._named(tenant_name)
+        secret = new_token()
+        return await self.add_token(tenant, secret, scope, name), secret
+
+    async def add_token(self, tenant: Tenant, secret: str, scope: Scope, name: str = "") -> Token:
+        """Make a given secret a token of the tenant."""
+        now = self._clock.now()
+        token = Token(
+            id=new_id("tok", now),
+            tenant=tenant.id,
+            scope=scope,
+            hash=hash_token(secret),
+            hint=secret[-4:],
+            name=name,
+            created_at=now,
+        )
+        await self._store.add_token(token)
+        return token
+
+    async def list_tokens(self, tenant_name: str) -> list[Token]:
+        return await self._store.list_tokens((await self._named(tenant_name)).id)
+
+    async def revoke_token(self, tenant_name: str, token_id: str) -> None:
+        """Raises NotFound if the tenant has no such token."""
+        tenant = await self._named(tenant_name)
+        if not await self._store.revoke_token(tenant.id, token_id):
+            raise NotFound(
+                f"tenant '{tenant_name}' has no token '{token_id}'", hint="`outrider token list` shows their ids"
+            )
+        self._principals.clear()
+
+    async def _named(self, name: str) -> Tenant:
+        for tenant in await self._store.list_tenants():
+            if tenant.name == name:
+                return tenant
+        raise NotFound(f"tenant '{name}' does not exist", hint="`outrider tenant list` shows the names")
+
+
+class _Cache(dict[str, tuple[T, Instant]]):
+    """Values with the moment they were read; older ones, and ones from the future, are not believed."""
+
+    def get(self, key: str, now: Instant) -> T | None:  # type: ignore[override]
+        entry = super().get(key)
+        if entry is None or not 0 <= now - entry[1] < TRUSTED_MS:
+            return None
+        return entry[0]
+
+    def put(self, key: str, value: T, now: Instant) -> None:
+        if len(self) >= CACHE_ENTRIES:
+            self.clear()
+        self[key] = (value, now)

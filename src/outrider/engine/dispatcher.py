@@ -1,0 +1,272 @@
+"""Hop 5: which messages are being attempted, and what is claimed next.
+
+The dispatcher holds a window of leased messages, never the backlog. New messages enter by
+`offer` (before their commit: may I hold it?) and `accept` (after it: here it is); whatever
+became due with time is claimed from the store by `run`.
+
+Bounds: `max_in_flight` messages in all, `max_per_host` attempts at once for a destination
+host. A claim may bring more of one host than that; the surplus waits here, and the host is
+left out of further claims until it has drained, so that a slow host never fills the window.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+
+from msgspec import structs
+
+from outrider.domain.errors import Unavailable
+from outrider.domain.instant import SECOND_MS, Instant
+from outrider.domain.message import Message, MessageState
+from outrider.engine.persistence import RETRY_STORE_MS, persist
+from outrider.ports import Clock, MessageStore, Observer
+
+Deliver = Callable[[Message], Awaitable[None]]
+
+CLAIM_BATCH = 250
+"""Most messages in one claim: enough to amortise its transaction, few enough to stay short."""
+
+POLL_MS = 5 * SECOND_MS
+"""The net under the wake-ups: the store is asked at least this often."""
+
+
+class Dispatcher:
+    """The window of messages that this node holds."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        clock: Clock,
+        observer: Observer,
+        *,
+        node: str,
+        max_in_flight: int,
+        max_per_host: int,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._observer = observer
+        self._node = node
+        self._window = max_in_flight
+        self._max_per_host = min(max_per_host, max_in_flight)
+        self._deliver: Deliver = _not_started
+        self._held = 0
+        self._hosts: dict[str, _Host] = {}
+        self._saturated: set[str] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._next_due: Instant | None = None
+        self._behind = True
+        self._accepting = False
+
+    # What publishers and deliverers call
+
+    def start(self, deliver: Deliver) -> None:
+        """Begin to hold messages; each is given to `deliver`."""
+        self._deliver = deliver
+        self._accepting = True
+
+    def offer(self, message: Message) -> Message:
+        """The message as it should be stored: LEASED to this node if it can be attempted at once.
+
+        A place is kept for it until `accept`. While older due messages wait in the store,
+        newer ones queue behind them.
+        """
+        if (
+            not self._accepting
+            or self._behind
+            or self._held >= self._window
+            or message.due_at > self._clock.now()
+            or self._is_full(message.host)
+        ):
+            return message
+        self._hold(message.host)
+        return structs.replace(message, state=MessageState.LEASED, lease=self._node)
+
+    def accept(self, offered: Message, stored: Message | None) -> None:
+        """What became of an offered message: attempt it, wait for it, or give up its place.
+
+        `stored` is the message as the store now has it, None if it was not stored.
+        """
+        if stored is not None and stored.state is MessageState.LEASED:
+            self._attempt(stored)
+            return
+        if offered.state is MessageState.LEASED:
+            self._release(offered.host)
+        if stored is not None and stored.state is MessageState.DUE:
+            self.expect(stored.due_at)
+
+    def expect(self, due_at: Instant) -> None:
+        """Something in the store is due then."""
+        if self._next_due is None or due_at < self._next_due:
+            self._next_due = due_at
+            self._wake.set()
+
+    def withdraw(self, message_ids: Iterable[str]) -> None:
+        """Give back those that are held but whose attempt has not started (they were cancelled)."""
+        wanted = set(message_ids)
+        for host in self._hosts.values():
+            for message in [held for held in host.surplus if held.id in wanted]:
+                host.surplus.remove(message)
+                host.attempting += 1
+                self._running[message.id] = asyncio.create_task(self._run(message, self._give_back), name=message.id)
+
+    # The loop
+
+    async def run(self) -> None:
+        """Claim what becomes due, until `stop`."""
+        while self._accepting:
+            self._wake.clear()
+            self._next_due = None
+            try:
+                claimed_all = await self._claim()
+            except Unavailable as failure:
+                self._observer.note("claim_failed", error=failure.sentence)
+                await self._clock.sleep_until(self._clock.now() + RETRY_STORE_MS)
+                continue
+            if claimed_all:
+                await self._clock.wait(self._wake, self._until())
+            elif self._held >= self._window:
+                await self._wake.wait()
+
+    def stop(self) -> None:
+        """Hold nothing new; `run` ends after the claim it is in."""
+        self._accepting = False
+        self._wake.set()
+
+    async def idle(self) -> None:
+        """Return when nothing is held."""
+        await self._idle.wait()
+
+    async def drain(self, until: Instant) -> None:
+        """After `stop`: let attempts that run end by then, and give back the rest."""
+        surplus = [message for host in self._hosts.values() for message in host.surplus]
+        for message in surplus:
+            self._hosts[message.host].surplus.remove(message)
+            self._release(message.host)
+        if surplus:
+            # What cannot be given back now is voided when the next process starts.
+            with suppress(Unavailable):
+                await self._store.give_back(self._node, [message.id for message in surplus], self._clock.now())
+        await self._clock.wait(self._idle, until)
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    @property
+    def in_flight(self) -> int:
+        """How many messages are held."""
+        return self._held
+
+    # Details, in call order
+
+    async def _claim(self) -> bool:
+        """Claim one batch; whether that was all that is due (of hosts that have room)."""
+        room = min(self._window - self._held, CLAIM_BATCH)
+        if room <= 0:
+            self._behind = True
+            return False
+        excluded = frozenset(self._saturated)
+        self._held += room
+        self._idle.clear()
+        claimed: list[Message] = []
+        try:
+            claimed = await self._store.claim_due(self._node, self._clock.now(), room, excluded)
+        finally:
+            self._held -= room
+            self._check_idle()
+        for message in claimed:
+            self._hold(message.host)
+            self._attempt(message)
+        self._behind = len(claimed) == room
+        if self._behind:
+            return False
+        next_due = await self._store.next_due_at(excluded)
+        if next_due is not None:
+            self._next_due = next_due if self._next_due is None else min(self._next_due, next_due)
+        return True
+
+    def _until(self) -> Instant:
+        poll = self._clock.now() + POLL_MS
+        return poll if self._next_due is None else min(poll, self._next_due)
+
+    def _attempt(self, message: Message) -> None:
+        host = self._hosts[message.host]
+        if host.attempting >= self._max_per_host:
+            host.surplus.append(message)
+        else:
+            host.attempting += 1
+            self._running[message.id] = asyncio.create_task(self._run(message, self._deliver), name=message.id)
+
+    async def _run(self, message: Message, step: Deliver) -> None:
+        try:
+            await step(message)
+        except Exception as fault:  # noqa: BLE001 - whatever it was, this message's place must not leak
+            self._observer.note("delivery_faulted", message_id=message.id, error=repr(fault))
+        finally:
+            self._ended(message)
+
+    async def _give_back(self, message: Message) -> None:
+        await persist(
+            lambda: self._store.give_back(self._node, [message.id], self._clock.now()), self._clock, self._observer
+        )
+
+    def _ended(self, message: Message) -> None:
+        self._running.pop(message.id, None)
+        host = self._hosts[message.host]
+        host.attempting -= 1
+        self._release(message.host)
+        if host.surplus and self._accepting:
+            self._attempt(host.surplus.popleft())
+
+    def _hold(self, name: str) -> None:
+        host = self._hosts.get(name)
+        if host is None:
+            host = self._hosts[name] = _Host()
+        host.held += 1
+        self._held += 1
+        self._idle.clear()
+        if host.held >= self._max_per_host:
+            self._saturated.add(name)
+
+    def _release(self, name: str) -> None:
+        host = self._hosts[name]
+        host.held -= 1
+        self._held -= 1
+        if not host.held:
+            del self._hosts[name]
+        if name in self._saturated and host.held < self._max_per_host and not host.surplus:
+            self._saturated.discard(name)
+            self._wake.set()
+        elif self._behind:
+            self._wake.set()
+        self._check_idle()
+
+    def _is_full(self, name: str) -> bool:
+        host = self._hosts.get(name)
+        return host is not None and host.held >= self._max_per_host
+
+    def _check_idle(self) -> None:
+        if self._held == 0:
+            self._idle.set()
+
+
+class _Host:
+    """What is held of one destination host."""
+
+    __slots__ = ("attempting", "held", "surplus")
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.attempting = 0
+        self.surplus: deque[Message] = deque()
+
+
+async def _not_started(message: Message) -> None:
+    raise AssertionError(f"{message.id} reached a dispatcher that was not started")

@@ -1,0 +1,121 @@
+"""The engine: its parts wired together, started, checked and drained."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from outrider.domain.addresses import AddressPolicy
+from outrider.domain.errors import Unavailable
+from outrider.domain.instant import SECOND_MS
+from outrider.domain.limits import Limits
+from outrider.engine.dead_letters import DeadLetters
+from outrider.engine.deliverer import Deliverer
+from outrider.engine.directory import Directory
+from outrider.engine.dispatcher import Dispatcher
+from outrider.engine.journal import Journal
+from outrider.engine.messages import Messages
+from outrider.engine.publisher import Publisher
+from outrider.engine.upkeep import Upkeep
+from outrider.ports import Clock, Observer, Sender, Store
+
+RESTART_MS = SECOND_MS
+"""How long a background loop that failed waits before it begins anew."""
+
+
+class Engine:
+    """Everything between the API and the store. One an event loop."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        sender: Sender,
+        clock: Clock,
+        observer: Observer,
+        directory: Directory,
+        policy: AddressPolicy,
+        limits: Limits,
+        node: str,
+        max_in_flight: int = 1000,
+        max_in_flight_per_host: int = 200,
+    ) -> None:
+        self.store = store
+        self.limits = limits
+        self.directory = directory
+        self.clock = clock
+        self.observer = observer
+        self.dispatcher = Dispatcher(
+            store, clock, observer, node=node, max_in_flight=max_in_flight, max_per_host=max_in_flight_per_host
+        )
+        self.publisher = Publisher(
+            store=store, clock=clock, observer=observer, dispatcher=self.dispatcher, policy=policy, limits=limits
+        )
+        self.messages = Messages(store, clock, observer, self.dispatcher)
+        self.dead_letters = DeadLetters(store, clock, self.publisher)
+        self._journal = Journal(store, clock, observer)
+        self._upkeep = Upkeep(store, clock, observer, limits)
+        self._sender = sender
+        self._deliverer = Deliverer(
+            store=store,
+            sender=sender,
+            clock=clock,
+            observer=observer,
+            directory=directory,
+            dispatcher=self.dispatcher,
+            journal=self._journal,
+        )
+        self._dispatching: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
+        self._failing: set[str] = set()
+
+    async def start(self) -> None:
+        """Take over what a predecessor left leased, then begin to deliver."""
+        voided = await self.store.void_leases(self.clock.now())
+        self.observer.note("engine_started", recovered=voided)
+        self.dispatcher.start(self._deliverer.deliver)
+        self._dispatching = self._own("dispatcher", self.dispatcher.run)
+        self._background = [self._own("journal", self._journal.run), self._own("upkeep", self._upkeep.run)]
+
+    async def check(self) -> None:
+        """Raise Unavailable unless publishing and delivering work."""
+        await self.store.check(self.clock.now())
+        if self._dispatching is None or self._dispatching.done():
+            raise Unavailable("deliveries are not running: the server is starting or stopping", code="not_delivering")
+        if self._failing:
+            raise Unavailable(
+                f"{', '.join(sorted(self._failing))} failed and is being restarted", code="not_delivering"
+            )
+
+    async def drain(self, drain_ms: int) -> None:
+        """Stop: nothing new is attempted, running attempts have `drain_ms` to end, the rest is given back."""
+        self.dispatcher.stop()
+        if self._dispatching is not None:
+            await self._dispatching
+        await self.dispatcher.drain(self.clock.now() + drain_ms)
+        for loop in self._background:
+            loop.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._sender.close()
+        try:
+            await self._journal.write(started_before=self.clock.now())
+            await self.store.void_leases(self.clock.now())
+        except Unavailable as failure:
+            self.observer.note("drain_incomplete", error=failure.sentence)
+        self.observer.note("engine_stopped")
+
+    def _own(self, name: str, loop: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        return asyncio.create_task(self._keep_running(name, loop), name=name)
+
+    async def _keep_running(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        """Run a loop to its end; a fault in it is noted, and it begins anew."""
+        while True:
+            try:
+                await loop()
+            except Exception as fault:  # noqa: BLE001 - a fault must not end deliveries for good
+                self.observer.note("loop_faulted", loop=name, error=repr(fault))
+                self._failing.add(name)
+                await self.clock.sleep_until(self.clock.now() + RESTART_MS)
+                self._failing.discard(name)
+            else:
+                return

@@ -1,0 +1,44 @@
+"""Removing what outlived its retention, a bounded transaction at a time."""
+
+from __future__ import annotations
+
+from outrider.domain.errors import Unavailable
+from outrider.domain.instant import MINUTE_MS
+from outrider.domain.limits import Limits
+from outrider.ports import Clock, Observer, Retention, Store
+
+EVERY_MS = MINUTE_MS
+PURGE_BATCH = 1000
+"""Most rows removed in one transaction: deliveries go on in between."""
+
+
+class Upkeep:
+    """Purges once a minute."""
+
+    def __init__(self, store: Store, clock: Clock, observer: Observer, limits: Limits) -> None:
+        self._store = store
+        self._clock = clock
+        self._observer = observer
+        self._limits = limits
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.purge()
+            except Unavailable as failure:
+                self._observer.note("purge_failed", error=failure.sentence)
+            await self._clock.sleep_until(self._clock.now() + EVERY_MS)
+
+    async def purge(self) -> int:
+        """Remove everything that is past its retention now; how many rows."""
+        now = self._clock.now()
+        retention = Retention(
+            logs_before=now - self._limits.log_retention_ms,
+            dead_letters_before=now - self._limits.dlq_retention_ms,
+            now=now,
+        )
+        total = 0
+        while removed := await self._store.purge(retention, PURGE_BATCH):
+            total += removed
+        return total

@@ -1,0 +1,203 @@
+"""What clients are shown: plain dicts, in the field names of protocol sections 6 to 8.
+
+Everything goes through the message's redaction here; what is delivered never does.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from outrider.domain.attempt import Response
+from outrider.domain.message import DeadLetter, Message, MessageState
+from outrider.domain.options import Callback, DeliveryOptions, Headers
+from outrider.ports import LogEntry
+from outrider.wire.names import by_name
+
+Presented = dict[str, object]
+
+
+def present_message(message: Message) -> Presented:
+    """A message as `GET /v2/messages/{id}` shows it."""
+    return _without_none(
+        {
+            "messageId": message.id,
+            "url": message.url,
+            "method": message.options.method,
+            "maxRetries": message.options.retries,
+            "notBefore": message.not_before,
+            "createdAt": message.created_at,
+            "state": state_of(message),
+            **_origin(message),
+            "callbackHeader": _headers_of(message.options.callback, message.options),
+            "failureCallbackHeader": _headers_of(message.options.failure_callback, message.options),
+            "header": shown_headers(message.options.headers, message.options),
+            **shown_body(message.body, message.options),
+            "callerIP": message.caller_ip,
+            "callerIp": message.caller_ip,
+            "retryDelayExpression": message.options.retry_delay,
+            "timeout": seconds(message.options.timeout_ms),
+            **labels_of(message.options),
+            **flow_control_of(message.options),
+        }
+    )
+
+
+def present_entry(entry: LogEntry, *, trim_body: bool = False) -> Presented:
+    """An entry of `/v2/logs` and `/v2/events`; trimmed, it leaves out both bodies."""
+    event, message = entry.event, entry.message
+    options = message.options
+    response = event.response
+    response_header = None if response is None else by_name(response.headers)
+    response_body = {} if response is None or trim_body else _text_or_base64("responseBody", response.body)
+    return _without_none(
+        {
+            "time": event.time,
+            "messageId": message.id,
+            "state": event.kind.value,
+            "url": message.url,
+            "error": event.error,
+            "nextDeliveryTime": event.next_delivery_at,
+            **_origin(message),
+            "header": shown_headers(options.headers, options),
+            "body": None if trim_body else _body_base64(message.body, options),
+            "method": options.method,
+            "timeout": options.timeout_ms,
+            "maxRetries": options.retries,
+            "callbackHeaders": _headers_of(options.callback, options),
+            "failureCallbackHeaders": _headers_of(options.failure_callback, options),
+            "retryDelayExpr": options.retry_delay,
+            "retryDelayExpression": options.retry_delay,
+            "responseStatus": None if response is None else response.status,
+            "responseHeader": response_header,
+            "responseHeaders": response_header,
+            **response_body,
+            "callerIP": message.caller_ip,
+            "callerIp": message.caller_ip,
+            **labels_of(options),
+            **flow_control_of(options),
+        }
+    )
+
+
+def present_dead_letter(letter: DeadLetter) -> Presented:
+    """A message that was given up, with the last thing its destination said."""
+    return {
+        **present_message(letter.message),
+        "state": "FAILED",
+        "dlqId": letter.id,
+        "error": letter.error,
+        **_shown_response(letter.response),
+    }
+
+
+def state_of(message: Message) -> str:
+    """Where a message stands, in the words of log entries: the last thing that happened to it."""
+    match message.state:
+        case MessageState.DELIVERED | MessageState.FAILED | MessageState.CANCELED:
+            return message.state.name
+        case _ if message.cancel_requested:
+            return "CANCEL_REQUESTED"
+        case MessageState.LEASED:
+            return "ACTIVE"
+        case _:
+            return "RETRY" if message.retried else "CREATED"
+
+
+def redacted(original: bytes) -> str:
+    """What stands in place of a hidden value: equal values stay recognisable as equal."""
+    return f"REDACTED:{hashlib.sha256(original).hexdigest()}"
+
+
+def shown_headers(headers: Headers, options: DeliveryOptions) -> dict[str, list[str]] | None:
+    """Headers by name, the hidden ones redacted; None if there are none."""
+    redaction = options.redaction
+    if redaction.all_headers or redaction.headers:
+        headers = tuple(
+            (name, redacted(value.encode("latin-1", "replace"))) if redaction.hides_header(name) else (name, value)
+            for name, value in headers
+        )
+    return by_name(headers) or None
+
+
+def shown_body(body: bytes, options: DeliveryOptions) -> dict[str, str]:
+    """The body as `body` if it is UTF-8, else as `bodyBase64`; redacted if hidden, absent if empty."""
+    if options.redaction.body:
+        return {"body": redacted(body)}
+    return _text_or_base64("body", body) if body else {}
+
+
+def labels_of(options: DeliveryOptions) -> Presented:
+    """`label` is the first of `labels`."""
+    return {"label": options.labels[0], "labels": list(options.labels)} if options.labels else {}
+
+
+def flow_control_of(options: DeliveryOptions) -> Presented:
+    """The flow-control key and what the message asks of it; the period is seconds."""
+    control = options.flow_control
+    if control is None:
+        return {}
+    return {
+        "flowControlKey": control.key,
+        "parallelism": control.parallelism,
+        "rate": control.rate,
+        "period": seconds(control.period_ms),
+    }
+
+
+def seconds(ms: int) -> int | float:
+    """Milliseconds as seconds, whole where they are."""
+    whole, rest = divmod(ms, 1000)
+    return ms / 1000 if rest else whole
+
+
+def _origin(message: Message) -> Presented:
+    """Where the message comes from and whom it reports to; None where it does not."""
+    options = message.options
+    return {
+        "topicName": message.group,
+        "endpointName": message.endpoint,
+        "queueName": message.queue,
+        "scheduleId": message.schedule_id,
+        "sourceMessageId": message.callback_of,
+        "callback": None if options.callback is None else options.callback.url,
+        "failureCallback": None if options.failure_callback is None else options.failure_callback.url,
+    }
+
+
+def _headers_of(callback: Callback | None, source: DeliveryOptions) -> dict[str, list[str]] | None:
+    """A callback's headers, hidden where it or its source hides them."""
+    if callback is None:
+        return None
+    kept = tuple(
+        (name, redacted(value.encode("latin-1", "replace"))) if source.redaction.hides_header(name) else (name, value)
+        for name, value in callback.options.headers
+    )
+    return shown_headers(kept, callback.options)
+
+
+def _body_base64(body: bytes, options: DeliveryOptions) -> str | None:
+    if options.redaction.body:
+        return base64.b64encode(redacted(body).encode()).decode()
+    return base64.b64encode(body).decode() if body else None
+
+
+def _shown_response(response: Response | None) -> Presented:
+    if response is None:
+        return {"responseStatus": 0}
+    return {
+        "responseStatus": response.status,
+        "responseHeader": by_name(response.headers),
+        **_text_or_base64("responseBody", response.body),
+    }
+
+
+def _text_or_base64(name: str, value: bytes) -> dict[str, str]:
+    try:
+        return {name: value.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}Base64": base64.b64encode(value).decode()}
+
+
+def _without_none(fields: Presented) -> Presented:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,170 @@
+"""The real engine over a real store, on a manual clock, with destinations that do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+
+from outrider.domain.addresses import AddressPolicy
+
+from outrider.domain.attempt import Outcome, Response, Unreachable, judge
+from outrider.domain.destination import Url
+from outrider.domain.event import Event, EventKind
+from outrider.domain.limits import Limits
+from outrider.domain.message import Message
+from outrider.domain.options import OptionPatch
+from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
+from outrider.domain.tenant import SigningKeys
+from outrider.engine.directory import Directory
+from outrider.engine.publisher import Publication, PublishRequest
+from outrider.engine.runtime import Engine
+from outrider.ports import OutgoingRequest, Store
+from outrider.testing import ManualClock, yield_to_others
+
+DEFAULT_LIMITS = Limits()
+
+Behaviour = Callable[[OutgoingRequest], Awaitable[Outcome] | Outcome]
+
+
+class Destinations:
+    """A Sender at which every URL answers 200 unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.calls: list[OutgoingRequest] = []
+        self.concurrent: dict[str, int] = defaultdict(int)
+        self.most_concurrent: dict[str, int] = defaultdict(int)
+        self._behaviours: dict[str, Behaviour] = {}
+        self._called = asyncio.Condition()
+
+    def answer(self, url: str, *statuses: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Answer with these statuses in turn, the last one for ever."""
+        left = list(statuses)
+
+        def behave(_: OutgoingRequest) -> Outcome:
+            return judge(Response(left.pop(0) if len(left) > 1 else left[0], headers, b"answer"))
+
+        self._behaviours[url] = behave
+
+    def behave(self, url: str, behaviour: Behaviour) -> None:
+        self._behaviours[url] = behaviour
+
+    def hang(self, url: str) -> asyncio.Event:
+        """Answer 200 once the event is set."""
+        release = asyncio.Event()
+
+        async def behave(_: OutgoingRequest) -> Outcome:
+            await release.wait()
+            return judge(Response(200))
+
+        self._behaviours[url] = behave
+        return release
+
+    def calls_to(self, url: str) -> list[OutgoingRequest]:
+        return [call for call in self.calls if call.url == url]
+
+    async def called(self, times: int) -> None:
+        """Return when that many requests have come in all."""
+        async with asyncio.timeout(5), self._called:
+            await self._called.wait_for(lambda: len(self.calls) >= times)
+
+    async def send(self, request: OutgoingRequest) -> Outcome:
+        self.calls.append(request)
+        async with self._called:
+            self._called.notify_all()
+        self.concurrent[request.url] += 1
+        self.most_concurrent[request.url] = max(self.most_concurrent[request.url], self.concurrent[request.url])
+        try:
+            outcome = self._behaviours.get(request.url, lambda _: judge(Response(200, (), b"ok")))(request)
+            return await outcome if isinstance(outcome, Awaitable) else outcome
+        finally:
+            self.concurrent[request.url] -= 1
+
+    async def close(self) -> None:
+        pass
+
+
+class Witness:
+    """An Observer that remembers."""
+
+    def __init__(self) -> None:
+        self.seen: list[Event] = []
+        self.notes: list[tuple[str, dict[str, object]]] = []
+
+    def events(self, events) -> None:
+        self.seen.extend(events)
+
+    def note(self, name: str, **facts: object) -> None:
+        self.notes.append((name, facts))
+
+    def noted(self, name: str) -> list[dict[str, object]]:
+        return [facts for noted, facts in self.notes if noted == name]
+
+
+class World:
+    """Everything a test of the engine needs, under short names."""
+
+    def __init__(self, store: Store, limits: Limits = DEFAULT_LIMITS, **bounds: int) -> None:
+        self.store = store
+        self.clock = ManualClock(settle=self.rest)
+        self.destinations = Destinations()
+        self.witness = Witness()
+        self.directory = Directory(store, self.clock)
+        self.limits = limits
+        self.bounds = bounds
+        self.tenant = ""
+        self.keys = SigningKeys("", "")
+        self.engine = self.new_engine("node_1")
+
+    def new_engine(self, node: str) -> Engine:
+        return Engine(
+            store=self.store,
+            sender=self.destinations,
+            clock=self.clock,
+            observer=self.witness,
+            directory=self.directory,
+            policy=AddressPolicy.production(),
+            limits=self.limits,
+            node=node,
+            **self.bounds,
+        )
+
+    async def begin(self) -> None:
+        tenant, self.keys = await self.directory.create_tenant("acme")
+        self.tenant = tenant.id
+        await self.engine.start()
+        await self.rest()
+
+    async def rest(self) -> None:
+        """Return when nothing is under way but what waits for the clock or a hanging destination.
+
+        A write of our own passes through the store's one queue behind whatever was set off before.
+        """
+        for _ in range(3):
+            await yield_to_others()
+            await self.store.check(self.clock.now())
+        await yield_to_others()
+
+    async def publish(self, url: str = "https://a.example/x", body: bytes = b"", **said) -> str:
+        published = await self.engine.publisher.publish(self.request(url, body, **said))
+        assert isinstance(published, Publication)
+        return published.message_id
+
+    def request(self, url: str = "https://a.example/x", body: bytes = b"", **said) -> PublishRequest:
+        return PublishRequest(tenant=self.tenant, destination=Url(url), patch=OptionPatch(**said), body=body)
+
+    async def message(self, message_id: str) -> Message:
+        return await self.engine.messages.get(self.tenant, message_id)
+
+    async def log(self, message_id: str) -> list[EventKind]:
+        page = await self.store.list_log(
+            self.tenant, LogQuery(filter=MessageFilter(ids=(message_id,)), latest_first=False)
+        )
+        return [entry.event.kind for entry in page.items]
+
+    async def dead_letters(self):
+        return (await self.engine.dead_letters.list(self.tenant, DeadLetterQuery())).items
+
+
+def unreachable(_: OutgoingRequest) -> Outcome:
+    return Unreachable("connection refused")
