@@ -61,3 +61,9 @@ async def test_removed_tenant_has_no_tokens(world):
     await world.directory.remove_tenant("acme")
     assert await world.directory.principal(secret) is None
     assert await world.directory.list_tenants() == []
+
+
+@pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 65, "a\n"])
+async def test_name_that_breaks_its_rule_makes_no_tenant(world, name):
+    with pytest.raises(Malformed, match="letters"):
+        await world.directory.create_tenant(name)

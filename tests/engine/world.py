@@ -20,7 +20,7 @@ from outrider.engine.directory import Directory
 from outrider.engine.publisher import Publication, PublishRequest
 from outrider.engine.runtime import Engine
 from outrider.ports import OutgoingRequest, Store
-from outrider.testing import ManualClock, yield_to_others
+from outrider.testing import ManualClock
 
 DEFAULT_LIMITS = Limits()
 
@@ -138,12 +138,23 @@ class World:
     async def rest(self) -> None:
         """Return when nothing is under way but what waits for the clock or a hanging destination.
 
-        A write of our own passes through the store's one queue behind whatever was set off before.
+        A write and a read of our own pass through the store's queues behind whatever was set off
+        before; it is over when that has changed nothing several times in a row.
         """
-        for _ in range(3):
-            await yield_to_others()
+        unchanged, before = 0, None
+        while unchanged < 3:
+            for _ in range(10):
+                await asyncio.sleep(0)
             await self.store.check(self.clock.now())
-        await yield_to_others()
+            await self.store.get_keys("")
+            progress = (
+                len(self.destinations.calls),
+                len(self.witness.seen),
+                self.engine.dispatcher.in_flight,
+                self.clock.next_wake_at(),
+            )
+            unchanged = unchanged + 1 if progress == before else 0
+            before = progress
 
     async def publish(self, url: str = "https://a.example/x", body: bytes = b"", **said) -> str:
         published = await self.engine.publisher.publish(self.request(url, body, **said))

@@ -75,6 +75,7 @@ _FORBIDDEN = re.compile(r"[^\x21-\x7e]|\\")
 _HOST_AND_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{0,5}))?")
 _NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?")
 _LONGEST_NAME = 253
+_HIGHEST_PORT = 65_535
 _LONGEST_AUTHORITY = _LONGEST_NAME + len(".:65535")
 _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)")
 
@@ -105,6 +106,8 @@ def _refuse_authority(policy: AddressPolicy, scheme: str, host_and_port: str) ->
     match = _HOST_AND_PORT.fullmatch(host_and_port)
     if match is None:
         return _ambiguous(host_and_port)
+    if match["port"] and not 1 <= int(match["port"]) <= _HIGHEST_PORT:
+        return f"'{host_and_port}' is refused: its port is out of range; write one from 1 to {_HIGHEST_PORT}, or none"
     host = match["host"].lower().removesuffix(".")
     if scheme != "https" and not (scheme == "http" and policy.allow_http):
         return _refuse_scheme(scheme, host)
@@ -213,7 +216,7 @@ def _refuse_address(policy: AddressPolicy, ip_text: str, host: str) -> str | Non
         return None
     address = parse_address(ip_text.partition("%")[0])
     if address is None:
-        return f"'{host}' is refused: its address '{ip_text}' is not an IP address"
+        return f"'{name}' is refused: its address '{ip_text}' is not an IP address"
     return _refuse(policy, address, name)
 
 

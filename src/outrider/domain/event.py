@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from outrider.domain.attempt import Response
 from outrider.domain.instant import Instant
+from outrider.domain.message import Message
 
 
 class EventKind(StrEnum):
@@ -53,3 +54,8 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_delivery_at: Instant | None = None
     response: Response | None = None
     duration_ms: int | None = None
+
+
+def created(message: Message) -> Event:
+    """The first entry of every message."""
+    return Event(tenant=message.tenant, message_id=message.id, kind=EventKind.CREATED, time=message.created_at)

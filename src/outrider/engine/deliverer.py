@@ -13,6 +13,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from outrider.domain.attempt import Attempt, Outcome, Unreachable
+from outrider.domain.event import created
 from outrider.domain.message import Message, MessageState
 from outrider.domain.settlement import Settlement, settle, with_follow_ups
 from outrider.engine.callbacks import callback_message
@@ -87,7 +88,7 @@ class Deliverer:
         if isinstance(verdict, Applied):
             applied = verdict.settlement
             stored = {message.id: message for message in applied.follow_ups}
-            self._observer.events(applied.events)
+            self._observer.events([*applied.events, *map(created, applied.follow_ups)])
             if applied.state is MessageState.DUE and applied.due_at is not None:
                 self._dispatcher.expect(applied.due_at)
         else:

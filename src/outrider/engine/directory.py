@@ -6,9 +6,10 @@ another process (the command line, another node) is in force within that time.
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
-from outrider.domain.errors import NotFound
+from outrider.domain.errors import Malformed, NotFound
 from outrider.domain.instant import SECOND_MS, Instant
 from outrider.domain.message import new_id
 from outrider.domain.tenant import (
@@ -29,6 +30,8 @@ TRUSTED_MS = SECOND_MS
 """How long what was read of a token or a key is believed."""
 
 CACHE_ENTRIES = 10_000
+
+_TENANT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Directory:
@@ -76,7 +79,11 @@ class Directory:
         return keys
 
     async def create_tenant(self, name: str) -> tuple[Tenant, SigningKeys]:
-        """A new tenant with fresh signing keys. Raises Malformed if the name is taken."""
+        """A new tenant with fresh signing keys. Raises Malformed if the name is taken or breaks its rule."""
+        if not _TENANT_NAME.fullmatch(name):
+            raise Malformed(
+                f"'{name}' is not a tenant's name: 1 to 64 letters, digits, '-', '_' or '.'", code="invalid_name"
+            )
         now = self._clock.now()
         tenant = Tenant(id=new_id("ten", now), name=name, created_at=now)
         keys = SigningKeys(current=new_signing_key(), next=new_signing_key())

@@ -29,7 +29,7 @@ Deliver = Callable[[Message], Awaitable[None]]
 CLAIM_BATCH = 250
 """Most messages in one claim: enough to amortise its transaction, few enough to stay short."""
 
-POLL_MS = 5 * SECOND_MS
+POLL_MS = 30 * SECOND_MS
 """The net under the wake-ups: the store is asked at least this often."""
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 from outrider.domain.addresses import AddressPolicy
 from outrider.domain.destination import Destination, GroupName
 from outrider.domain.errors import Malformed, Refusal
-from outrider.domain.event import Event, EventKind
+from outrider.domain.event import created
 from outrider.domain.instant import Instant
 from outrider.domain.limits import Limits
 from outrider.domain.message import Message, new_id
@@ -113,15 +113,13 @@ class Publisher:
 
     def _hand_on(self, offered: Sequence[Message], receipts: Sequence[Receipt]) -> None:
         """Tell of messages that were stored, and attempt those that are leased."""
-        created = []
+        entries = []
         for message, receipt in zip(offered, receipts, strict=True):
             stored = receipt.message if isinstance(receipt, Stored) else None
             self._dispatcher.accept(message, stored)
             if stored is not None:
-                created.append(
-                    Event(tenant=stored.tenant, message_id=stored.id, kind=EventKind.CREATED, time=stored.created_at)
-                )
-        self._observer.events(created)
+                entries.append(created(stored))
+        self._observer.events(entries)
 
     def check_addresses(self, url: str, options: DeliveryOptions) -> None:
         """Raise Malformed for a destination or callback that the guard would never let us reach."""

@@ -1,0 +1,47 @@
+"""Who is calling, and whether they may."""
+
+from __future__ import annotations
+
+from outrider.domain.errors import Forbidden, Unauthenticated
+from outrider.domain.tenant import Principal, Scope
+from outrider.engine.directory import Directory
+from outrider.wire.query import split_query
+
+_HOW_TO_SEND = "send it as the header 'Authorization: Bearer <token>' or as the query parameter qstash_token"
+
+
+async def authenticate(directory: Directory, authorization: bytes | None, query: bytes) -> Principal:
+    """Who holds the call's token. The query's token counts before the header's. Raises Unauthenticated."""
+    token = _token(authorization, query)
+    principal = await directory.principal(token)
+    if principal is None:
+        raise Unauthenticated(
+            "the token is not known here", code="token_unknown", hint="it may be revoked, or belong to another server"
+        )
+    return principal
+
+
+def demand_change(principal: Principal, method: str, path: str) -> None:
+    """Raise Forbidden for a token that may only read."""
+    if principal.scope is Scope.READ:
+        raise Forbidden(
+            f"this token may only read, and {method} {path} changes something",
+            code="token_read_only",
+            hint="use a token with full access",
+        )
+
+
+def _token(authorization: bytes | None, query: bytes) -> str:
+    if query:
+        token = split_query(query).token
+        if token is not None:
+            return token
+    if authorization is None:
+        raise Unauthenticated("no token was given", code="token_missing", hint=_HOW_TO_SEND)
+    scheme, _, token_bytes = authorization.partition(b" ")
+    token_bytes = token_bytes.strip()
+    if scheme.lower() != b"bearer" or not token_bytes:
+        raise Unauthenticated(
+            "the Authorization header carries no bearer token", code="token_missing", hint=_HOW_TO_SEND
+        )
+    return token_bytes.decode("latin-1")

@@ -1,0 +1,122 @@
+"""The API as an ASGI application.
+
+A request passes: route, token, burst limit, right to change, handler. It is ASGI without a
+framework, since each of these steps needs the raw path or comes before a framework would act.
+Handlers make answers or raise; what they raise gets its form in `errors`.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable
+
+from outrider.domain.errors import NotFound, OutriderError, Refusal, Unavailable
+from outrider.engine.runtime import Engine
+from outrider.http import access, answers, dead_letters, errors, health, keys, logs, messages, publishing
+from outrider.http.answers import Answer, Receive, Scope, Send
+from outrider.http.burst import BurstLimit
+from outrider.http.calls import Call, Disconnected
+from outrider.http.errors import MethodNotAllowed
+from outrider.http.routes import Found, Needs, Route, RouteTable
+
+
+def create_app(engine: Engine, *, metrics: Callable[[], bytes] | None = None) -> App:
+    """The API of an engine.
+
+    Args:
+        engine: started and drained by whoever made it; its observer is told of every fault.
+        metrics: renders the text that Prometheus reads; None serves no `/metrics`.
+    """
+    rows = [
+        *publishing.ROUTES,
+        *messages.ROUTES,
+        *logs.ROUTES,
+        *dead_letters.ROUTES,
+        *keys.ROUTES,
+        *health.ROUTES,
+    ]
+    if metrics is not None:
+        rows.append(health.metrics_route(metrics))
+    return App(engine, rows)
+
+
+class App:
+    """An ASGI application over a table of routes."""
+
+    def __init__(self, engine: Engine, routes: Iterable[Route]) -> None:
+        self.table = RouteTable(routes)
+        self._engine = engine
+        self._burst = BurstLimit(engine.limits.burst_per_second)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(f"{scope['type']} is not served")
+        answer = await self._answer(scope, receive)
+        if answer is not None:
+            await answers.send_answer(answer, send, bodiless=scope["method"] == "HEAD")
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
+        """The answer to a request; None if nobody is there to read it."""
+        try:
+            return await self._serve(scope, receive)
+        except Disconnected:
+            return None
+        except (Refusal, Unavailable) as error:
+            return errors.answer(error, self._engine.clock.now())
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the client gets an answer and the operator the cause
+            where = traceback.extract_tb(fault.__traceback__)[-1]
+            self._engine.observer.note(
+                "request_faulted", error=repr(fault), where=f"{where.filename}:{where.lineno} in {where.name}"
+            )
+            return errors.FAULT
+
+    async def _serve(self, scope: Scope, receive: Receive) -> Answer:
+        method: str = scope["method"]
+        raw_path: bytes = scope["raw_path"]
+        query: bytes = scope["query_string"]
+        headers = scope["headers"]
+        found = self.table.find(method, raw_path)
+        if found is not None and method == "OPTIONS":
+            return Answer(204, fields=((b"allow", ", ".join(found.allowed).encode()),))
+        fields: dict[bytes, bytes] = dict(headers)
+        route = None if found is None else found.route
+        tenant = ""
+        if _is_guarded(route, raw_path):
+            principal = await access.authenticate(self._engine.directory, fields.get(b"authorization"), query)
+            tenant = principal.tenant
+            if route is None or route.burst_limited:
+                self._burst.count(tenant, self._engine.clock.now())
+            if route is not None and route.needs is Needs.CHANGE:
+                access.demand_change(principal, method, route.path)
+        if found is None or route is None:
+            raise _nothing_there(found, method, raw_path)
+        client = scope.get("client")
+        return await route.handle(
+            Call(
+                engine=self._engine,
+                tenant=tenant,
+                params=found.params,
+                query=query,
+                headers=headers,
+                fields=fields,
+                caller_ip=client[0] if client else None,
+                trailing_slash=found.trailing_slash,
+                receive=receive,
+            )
+        )
+
+
+def _is_guarded(route: Route | None, raw_path: bytes) -> bool:
+    """Whether a token is asked for: everything under /v2/ that is not declared open, also what does not exist."""
+    return raw_path.startswith(b"/v2/") if route is None else route.needs is not Needs.OPEN
+
+
+_SHOWN_PATH = 200
+
+
+def _nothing_there(found: Found | None, method: str, raw_path: bytes) -> OutriderError:
+    if found is not None:
+        return MethodNotAllowed(method, found.path, found.allowed)
+    shown = raw_path[:_SHOWN_PATH].decode("ascii", "replace")
+    hint = "the API is served under /v2; /v1 is gone" if raw_path.startswith(b"/v1") else "GET / lists what is served"
+    return NotFound(f"nothing is served at {shown}", code="path_not_found", hint=hint)

@@ -1,0 +1,89 @@
+"""The dead-letter queue: look, delete, try anew."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from outrider.domain.options import OptionPatch
+from outrider.domain.query import DeadLetterQuery
+from outrider.http import answers, bulk
+from outrider.http.answers import Answer
+from outrider.http.calls import Call
+from outrider.http.publishing import present_publication
+from outrider.http.routes import Needs, Route
+from outrider.wire.filters import MOST_DEAD_LETTERS, parse_dead_letter_query
+from outrider.wire.options import parse_options
+from outrider.wire.present import present_dead_letter
+from outrider.wire.query import decode_query, split_query
+
+
+async def list_some(call: Call) -> Answer:
+    asked = parse_dead_letter_query(decode_query(call.query))
+    page = await call.engine.dead_letters.list(call.tenant, asked.query)
+    return answers.json(answers.paged({"messages": [present_dead_letter(one) for one in page.items]}, page.cursor))
+
+
+async def show(call: Call) -> Answer:
+    letter = await call.engine.dead_letters.get(call.tenant, call.param("id"))
+    return answers.json(present_dead_letter(letter))
+
+
+async def delete(call: Call) -> Answer:
+    await call.engine.dead_letters.delete(call.tenant, call.param("id"))
+    return answers.EMPTY
+
+
+async def delete_many(call: Call) -> Answer:
+    """Delete the named, or the first of the filtered; ids that are gone are no error."""
+    query = await _asked(call, split_query(call.query).left)
+    if query is None:
+        return answers.json({"deleted": 0})
+    page = await call.engine.dead_letters.delete_many(call.tenant, query)
+    return answers.json(answers.paged({"deleted": len(page.items)}, page.cursor))
+
+
+async def retry(call: Call) -> Answer:
+    """Publish one anew; headers of the request override the options it was published with."""
+    overrides = _overrides(call, split_query(call.query).options)
+    publication = await call.engine.dead_letters.retry(call.tenant, call.param("id"), overrides)
+    return answers.json(present_publication(publication))
+
+
+async def retry_many(call: Call) -> Answer:
+    """Publish the named, or the first of the filtered, anew: all of them or none."""
+    own = split_query(call.query)
+    overrides = _overrides(call, own.options)
+    query = await _asked(call, own.left)
+    if query is None:
+        return answers.json({"responses": []}, 201)
+    page = await call.engine.dead_letters.retry_many(call.tenant, query, overrides)
+    responses = [present_publication(publication) for publication in page.items]
+    return answers.json(answers.paged({"responses": responses}, page.cursor), 201)
+
+
+async def _asked(call: Call, parameters: bytes) -> DeadLetterQuery | None:
+    """Which dead letters a bulk change means; None for an explicitly empty list of ids."""
+    in_body = await bulk.named_ids(call, "dlqIds", parameters)
+    query = parse_dead_letter_query(decode_query(parameters)).query
+    ids = bulk.only_once("dlqIds", in_body, query.ids)
+    if in_body == ():
+        return None
+    # Who names more than a page by id means each of them, not the first page.
+    count = max(query.count, len(ids)) if query.count == MOST_DEAD_LETTERS else query.count
+    return structs.replace(query, ids=ids, count=count)
+
+
+def _overrides(call: Call, options: list[tuple[str, str]]) -> OptionPatch:
+    """What the request says anew. Its own Content-Type is not the message's: that of a client without body."""
+    headers = [pair for pair in call.header_texts() if pair[0] != "content-type"]
+    return parse_options(headers, options, call.engine.limits)
+
+
+ROUTES = (
+    Route("GET", "/v2/dlq", list_some, Needs.READ),
+    Route("DELETE", "/v2/dlq", delete_many, Needs.CHANGE),
+    Route("POST", "/v2/dlq/retry", retry_many, Needs.CHANGE),
+    Route("POST", "/v2/dlq/retry/{id}", retry, Needs.CHANGE),
+    Route("GET", "/v2/dlq/{id}", show, Needs.READ),
+    Route("DELETE", "/v2/dlq/{id}", delete, Needs.CHANGE),
+)

@@ -1,0 +1,35 @@
+"""What happened, page by page. `/v2/events` is the older name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from outrider.http import answers
+from outrider.http.answers import Answer
+from outrider.http.calls import Call
+from outrider.http.routes import Needs, Route
+from outrider.wire.filters import parse_log_query
+from outrider.wire.present import present_entry
+from outrider.wire.query import decode_query
+
+
+async def list_events(call: Call) -> Answer:
+    return answers.json(await _page(call))
+
+
+async def list_logs(call: Call) -> Answer:
+    page = await _page(call)
+    return answers.json({"logs": page["events"], **page})
+
+
+async def _page(call: Call) -> dict[str, Any]:
+    asked = parse_log_query(decode_query(call.query))
+    page = await call.engine.store.list_log(call.tenant, asked.query)
+    entries = [present_entry(entry, trim_body=asked.trim_body) for entry in page.items]
+    return answers.paged({"events": entries}, page.cursor)
+
+
+ROUTES = (
+    Route("GET", "/v2/events", list_events, Needs.READ),
+    Route("GET", "/v2/logs", list_logs, Needs.READ),
+)

@@ -1,0 +1,42 @@
+"""Messages on their way: look at one, cancel some."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from outrider.http import answers, bulk
+from outrider.http.answers import Answer
+from outrider.http.calls import Call
+from outrider.http.routes import Needs, Route
+from outrider.wire.filters import parse_cancel_query
+from outrider.wire.present import present_message
+from outrider.wire.query import decode_query, split_query
+
+
+async def show(call: Call) -> Answer:
+    message = await call.engine.messages.get(call.tenant, call.param("id"))
+    return answers.json(present_message(message))
+
+
+async def cancel(call: Call) -> Answer:
+    await call.engine.messages.cancel(call.tenant, call.param("id"))
+    return answers.json({"cancelled": 1})
+
+
+async def cancel_many(call: Call) -> Answer:
+    """Cancel the named, the filtered, or, where nothing is said, all. An empty list of ids cancels none."""
+    parameters = split_query(call.query).left
+    in_body = await bulk.named_ids(call, "messageIds", parameters)
+    asked = parse_cancel_query(decode_query(parameters))
+    ids = bulk.only_once("messageIds", in_body, asked.filter.ids)
+    if in_body == ():
+        return answers.json({"cancelled": 0})
+    which = structs.replace(asked.filter, ids=ids)
+    return answers.json({"cancelled": await call.engine.messages.cancel_many(call.tenant, which, asked.count)})
+
+
+ROUTES = (
+    Route("GET", "/v2/messages/{id}", show, Needs.READ),
+    Route("DELETE", "/v2/messages/{id}", cancel, Needs.CHANGE),
+    Route("DELETE", "/v2/messages", cancel_many, Needs.CHANGE),
+)

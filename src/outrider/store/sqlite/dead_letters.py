@@ -1,0 +1,80 @@
+"""The dead-letter queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from sqlite3 import Connection
+
+from outrider.domain.errors import NotFound
+from outrider.domain.instant import Instant
+from outrider.domain.message import DeadLetter, Message
+from outrider.domain.query import DeadLetterQuery, Page
+from outrider.ports import Receipt
+from outrider.store.sqlite.filters import Conditions
+from outrider.store.sqlite.messages import add
+from outrider.store.sqlite.pages import Line, Listing, Position, read_lines
+from outrider.store.sqlite.queries import SQL, listed, read
+from outrider.store.sqlite.rows import DeadLetterRow, read_messages
+
+DEAD_LETTERS = Listing(query="page_of_dead_letters", time="d.failed_at", id="d.id", mark="d", id_pattern=".{1,200}")
+
+
+def read_cursor(cursor: str | None) -> Position[str] | None:
+    """Raises Malformed for a cursor that `list_dead_letters` did not give."""
+    return None if cursor is None else DEAD_LETTERS.read_cursor(cursor)
+
+
+def list_dead_letters(
+    connection: Connection, tenant: str, query: DeadLetterQuery, after: Position[str] | None
+) -> Page[DeadLetter]:
+    """A page of dead letters with their messages."""
+    conditions = Conditions(tenant, query.filter, time="d.failed_at")
+    conditions.choose_rows(
+        "d.seq IN (SELECT seq FROM dead_letters WHERE tenant = :tenant AND id IN {wanted})", "letter_ids", query.ids
+    )
+    conditions.choose("coalesce(d.response_status, 0) IN {wanted}", "response_statuses", query.response_statuses)
+    page = read_lines(
+        connection,
+        DEAD_LETTERS,
+        conditions,
+        after=after,
+        latest_first=query.latest_first,
+        count=query.count,
+        of=Line[str],
+    )
+    letters = _read_letters(connection, tenant, [line.id for line in page.items])
+    return Page(tuple(letters[line.id] for line in page.items), page.cursor)
+
+
+def get_dead_letter(connection: Connection, tenant: str, dead_letter_id: str) -> DeadLetter | None:
+    return _read_letters(connection, tenant, [dead_letter_id]).get(dead_letter_id)
+
+
+def _read_letters(connection: Connection, tenant: str, ids: Sequence[str]) -> dict[str, DeadLetter]:
+    rows = read(connection, "dead_letters_by_id", {"tenant": tenant, "ids": listed(ids)}, DeadLetterRow)
+    messages = read_messages(connection, sorted({row.message for row in rows}))
+    return {row.id: row.value(messages[row.message]) for row in rows}
+
+
+def delete_dead_letters(connection: Connection, tenant: str, dead_letter_ids: Sequence[str]) -> int:
+    """Delete those that exist; how many did."""
+    return connection.execute(SQL["delete_dead_letters"], {"tenant": tenant, "ids": listed(dead_letter_ids)}).rowcount
+
+
+def retry_dead_letters(
+    connection: Connection, tenant: str, retries: Sequence[tuple[str, Message]], now: Instant
+) -> list[Receipt]:
+    """Replace dead letters by new messages. Raises NotFound, before anything is changed, for an id that is gone."""
+    ids = [dead_letter_id for dead_letter_id, _ in retries]
+    there = set(read(connection, "which_dead_letters", {"tenant": tenant, "ids": listed(ids)}, str))
+    for dead_letter_id in ids:
+        if dead_letter_id not in there:
+            raise NotFound(
+                f"dead letter '{dead_letter_id}' does not exist: it was retried, deleted, or is past its retention",
+                code="dead_letter_not_found",
+            )
+        # One dead letter becomes one message, however often it is named.
+        there.remove(dead_letter_id)
+    delete_dead_letters(connection, tenant, ids)
+    (receipts,) = add(connection, [([message for _, message in retries], now)])
+    return receipts

@@ -1,0 +1,115 @@
+"""Pages of long answers: a cursor names the last line that was given, so pages neither repeat nor skip.
+
+A page holds the lines that were asked for, or fewer where they take more than `PAGE_BYTES`:
+a thousand entries with bodies of a megabyte each would not fit into memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from sqlite3 import Connection
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from outrider.domain.errors import Malformed
+from outrider.domain.instant import Instant
+from outrider.domain.query import Page
+from outrider.store.sqlite.filters import Conditions
+from outrider.store.sqlite.queries import read_composed
+
+Key = TypeVar("Key", int, str)
+T = TypeVar("T")
+
+PAGE_BYTES = 32 * 1024 * 1024
+
+
+class Line(Struct, Generic[Key], array_like=True, frozen=True):
+    """Where something on a page is.
+
+    Attributes:
+        size: bytes of its own; `body_size`: of the message it is about, which is read once a page.
+    """
+
+    time: Instant
+    id: Key
+    message: int
+    size: int
+    body_size: int
+
+
+class Position(Struct, Generic[Key], frozen=True):
+    """The last line of the page before."""
+
+    time: Instant
+    id: Key
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """A kind of page.
+
+    Attributes:
+        query: the statement that answers with lines.
+        time, id: its columns that order them.
+        mark: the first letter of its cursors, so that those of another kind are known as foreign.
+        id_pattern: what ids look like.
+    """
+
+    query: str
+    time: str
+    id: str
+    mark: str
+    id_pattern: str
+
+    def write_cursor(self, line: Line[Key]) -> str:
+        return f"{self.mark}{line.time}-{line.id}"
+
+    def read_cursor(self, cursor: str) -> Position[str]:
+        """Raises Malformed for one that `write_cursor` did not write."""
+        match = re.fullmatch(rf"{self.mark}([0-9]{{1,18}})-({self.id_pattern})", cursor)
+        if match is None:
+            raise Malformed(
+                f"cursor '{cursor[:100]}' was not given by this listing",
+                code="cursor_malformed",
+                hint="give back the cursor of the page before as it came, or none for the first page",
+            )
+        return Position(int(match[1]), match[2])
+
+
+def read_lines(
+    connection: Connection,
+    listing: Listing,
+    conditions: Conditions,
+    *,
+    after: Position[Key] | None,
+    latest_first: bool,
+    count: int,
+    of: type[Line[Key]],
+) -> Page[Line[Key]]:
+    """The lines of one page, and the cursor for the next where there is more."""
+    if after is not None:
+        conditions.require(
+            f"({listing.time}, {listing.id}) {'<' if latest_first else '>'} (:after_time, :after_id)",
+            after_time=after.time,
+            after_id=after.id,
+        )
+    sql = conditions.put_into(listing.query)
+    if not latest_first:
+        sql = sql.replace(" DESC", " ASC")
+    lines = read_composed(connection, sql, conditions.parameters | {"limit": count + 1}, of)
+    lines.sort(key=lambda line: (line.time, line.id), reverse=latest_first)
+    fitting = lines[: min(count, _how_many_fit(lines))]
+    return Page(tuple(fitting), listing.write_cursor(fitting[-1]) if len(fitting) < len(lines) else None)
+
+
+def _how_many_fit(lines: Sequence[Line[Key]]) -> int:
+    """At least one, however large."""
+    total = 0
+    seen: set[int] = set()
+    for number, line in enumerate(lines):
+        total += line.size + (0 if line.message in seen else line.body_size)
+        seen.add(line.message)
+        if total > PAGE_BYTES and number:
+            return number
+    return len(lines)

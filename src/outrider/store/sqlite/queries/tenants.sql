@@ -1,0 +1,44 @@
+-- name: insert_tenant
+-- A new tenant.
+INSERT INTO tenants (id, name, created_at) VALUES (:id, :name, :created_at)
+
+-- name: find_tenant_by_name
+-- Whether a name is taken.
+SELECT 1 FROM tenants WHERE name = :name
+
+-- name: find_tenant
+-- Whether a tenant exists.
+SELECT 1 FROM tenants WHERE id = :id
+
+-- name: list_tenants
+-- All tenants, oldest first.
+SELECT id, name, created_at FROM tenants ORDER BY created_at, id
+
+-- name: delete_tenant
+-- A tenant; everything it owns goes with it by ON DELETE CASCADE.
+DELETE FROM tenants WHERE id = :id
+
+-- name: insert_token
+-- A new token, as its hash.
+INSERT INTO tokens (id, tenant, scope, hash, hint, name, created_at)
+VALUES (:id, :tenant, :scope, :hash, :hint, :name, :created_at)
+
+-- name: list_tokens
+-- A tenant's tokens, oldest first.
+SELECT id, tenant, scope, hash, hint, name, created_at FROM tokens WHERE tenant = :tenant ORDER BY created_at, id
+
+-- name: find_token
+-- The token with this hash.
+SELECT id, tenant, scope, hash, hint, name, created_at FROM tokens WHERE hash = :hash
+
+-- name: delete_token
+-- A token that counts no more.
+DELETE FROM tokens WHERE tenant = :tenant AND id = :id
+
+-- name: get_keys
+-- A tenant's signing keys.
+SELECT current, next FROM signing_keys WHERE tenant = :tenant
+
+-- name: set_keys
+-- Replace a tenant's signing keys.
+INSERT OR REPLACE INTO signing_keys (tenant, current, next) VALUES (:tenant, :current, :next)

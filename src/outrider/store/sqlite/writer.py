@@ -1,0 +1,221 @@
+"""The one thread that writes, and group commit.
+
+Whoever wants something written appends an Operation to a queue and awaits its future. The
+thread takes what waits, runs it all in one transaction, and only after the COMMIT has the
+event loop resolve the futures: one sync to disk, and one call across threads, for the whole group.
+
+A group that fails is rolled back and split in halves, down to single operations in
+transactions of their own: one that cannot be stored harms its caller alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from queue import Empty, SimpleQueue
+from sqlite3 import Connection
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from outrider.domain.errors import Overloaded, Refusal, StoreUnavailable
+from outrider.store.sqlite.database import Session
+from outrider.store.sqlite.failures import harms_everybody, translate
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+GROUP_ROWS = 1000
+GROUP_BYTES = 16 * 1024 * 1024
+"""A group is closed once it has so much: enough to amortise a sync, few enough to stay short."""
+
+
+class Shared(Struct, Generic[A, R], frozen=True):
+    """A kind of operation that is done for many callers at once: `run` takes what each of them
+    gave and returns what each of them gets.
+
+    Attributes:
+        order: kinds that wait side by side run in this order.
+    """
+
+    order: int
+    run: Callable[[Connection, Sequence[A]], Sequence[R]]
+
+
+class Operation:
+    """What somebody waits for, and how it went: `result` or `failure`."""
+
+    __slots__ = ("argument", "failure", "future", "kind", "result", "rows", "size")
+
+    def __init__(
+        self, kind: Shared[Any, Any] | None, argument: Any, rows: int, size: int, future: asyncio.Future[Any]
+    ) -> None:
+        self.kind = kind
+        self.argument = argument
+        self.rows = rows
+        self.size = size
+        self.future = future
+        self.result: Any = None
+        self.failure: BaseException | None = None
+
+
+class Writer:
+    """Owns the write connection.
+
+    Args:
+        where: the database, as errors name it.
+        max_pending, max_pending_bytes: how much may wait before new messages are refused.
+    """
+
+    def __init__(
+        self, open_connection: Callable[[], Connection], *, where: str, max_pending: int, max_pending_bytes: int
+    ) -> None:
+        self._session = Session(open_connection)
+        self._where = where
+        self._max_rows = max_pending
+        self._max_bytes = max_pending_bytes
+        self._pending_rows = 0
+        self._pending_bytes = 0
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[Operation | None] = SimpleQueue()
+        self._closing = False
+        self._closed: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+        self._thread.start()
+
+    # On the event loop
+
+    def write(self, do: Callable[[Connection], R], *, rows: int = 1) -> asyncio.Future[R]:
+        """What `do` returns, once it is committed. A Refusal must come before `do` has changed anything."""
+        return self._enqueue(None, do, rows, 0)
+
+    def write_shared(self, kind: Shared[A, R], argument: A, *, rows: int, size: int = 0) -> asyncio.Future[R]:
+        """This caller's part of what a shared operation returns, once it is committed."""
+        return self._enqueue(kind, argument, rows, size)
+
+    def check_room(self, rows: int, size: int) -> None:
+        """Raises Overloaded if so much more is too much. With nothing waiting there is always room."""
+        if self._pending_rows and (
+            self._pending_rows + rows > self._max_rows or self._pending_bytes + size > self._max_bytes
+        ):
+            raise Overloaded(
+                f"{self._pending_rows} messages ({self._pending_bytes} bytes) wait to be stored, "
+                f"and at most {self._max_rows} ({self._max_bytes} bytes) may",
+                hint="try again in a moment",
+            )
+
+    async def close(self) -> None:
+        """Commit what waits, then end the thread. Idempotent."""
+        if not self._closing:
+            self._closing = True
+            self._queue.put(None)
+        await asyncio.shield(self._closed)
+        self._thread.join()
+
+    def _enqueue(self, kind: Shared[Any, Any] | None, argument: object, rows: int, size: int) -> asyncio.Future[Any]:
+        if self._closing:
+            raise StoreUnavailable(f"the store at '{self._where}' is closed", code="store_closed")
+        self._pending_rows += rows
+        self._pending_bytes += size
+        future = self._loop.create_future()
+        self._queue.put(Operation(kind, argument, rows, size, future))
+        return future
+
+    def _resolve(self, group: Sequence[Operation]) -> None:
+        for operation in group:
+            self._pending_rows -= operation.rows
+            self._pending_bytes -= operation.size
+            future = operation.future
+            if future.done():
+                continue
+            if operation.failure is None:
+                future.set_result(operation.result)
+            else:
+                future.set_exception(operation.failure)
+
+    # On the thread
+
+    def _work(self) -> None:
+        open_for_more = True
+        while open_for_more:
+            group, open_for_more = self._next_group()
+            if group:
+                self._commit(group)
+                self._call_back(self._resolve, group)
+        self._session.close()
+        self._call_back(self._closed.set_result, None)
+
+    def _next_group(self) -> tuple[list[Operation], bool]:
+        """What waits, up to the bounds of a group; and whether more may come."""
+        group: list[Operation] = []
+        rows = size = 0
+        operation = self._queue.get()
+        while operation is not None:
+            group.append(operation)
+            rows += operation.rows
+            size += operation.size
+            if rows >= GROUP_ROWS or size >= GROUP_BYTES:
+                return group, True
+            try:
+                operation = self._queue.get_nowait()
+            except Empty:
+                return group, True
+        return group, False
+
+    def _commit(self, group: Sequence[Operation]) -> None:
+        """Give every operation its result, committed, or its failure."""
+        try:
+            self._transact(group)
+        except Exception as failure:  # noqa: BLE001 - whatever it was, somebody waits to be told
+            self._session.recover(failure)
+            if len(group) > 1 and not harms_everybody(failure):
+                middle = len(group) // 2
+                self._commit(group[:middle])
+                self._commit(group[middle:])
+                return
+            for operation in group:
+                operation.failure = translate(failure, self._where)
+
+    def _transact(self, group: Sequence[Operation]) -> None:
+        connection = self._session.connection()
+        connection.execute("BEGIN IMMEDIATE")
+        for kind, operations in _in_order(group):
+            if kind is None:
+                _run_each(connection, operations)
+            else:
+                results = kind.run(connection, [operation.argument for operation in operations])
+                for operation, result in zip(operations, results, strict=True):
+                    operation.result = result
+        connection.execute("COMMIT")
+
+    def _call_back(self, function: Callable[..., object], argument: object) -> None:
+        # A loop that was closed without closing the store has nobody left who waits.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, argument)
+
+
+def _in_order(group: Sequence[Operation]) -> Iterator[tuple[Shared[Any, Any] | None, list[Operation]]]:
+    """Shared operations that wait side by side, brought together by kind; the others where they stand."""
+    for shared, neighbours in groupby(group, key=lambda operation: operation.kind is not None):
+        if not shared:
+            yield None, list(neighbours)
+            continue
+        by_order = sorted(neighbours, key=_order)
+        for _, alike in groupby(by_order, key=_order):
+            operations = list(alike)
+            yield operations[0].kind, operations
+
+
+def _order(operation: Operation) -> int:
+    return 0 if operation.kind is None else operation.kind.order
+
+
+def _run_each(connection: Connection, operations: Sequence[Operation]) -> None:
+    for operation in operations:
+        operation.failure = None
+        try:
+            operation.result = operation.argument(connection)
+        except Refusal as refusal:
+            operation.failure = refusal

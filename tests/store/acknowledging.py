@@ -1,0 +1,28 @@
+"""A process for `kill -9`: stores messages and prints each id once its commit is acknowledged."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.factories import NOW, TENANT, make_leased, make_settlement, make_tenant
+
+from outrider.domain.tenant import SigningKeys
+from outrider.store.sqlite import SqliteStore
+
+
+async def main(database: Path) -> None:
+    store = await SqliteStore.open(database)
+    await store.add_tenant(make_tenant(id=TENANT), SigningKeys("a", "b"))
+
+    async def publish() -> None:
+        while True:
+            message = make_leased(body=b"x" * 1500)
+            await store.add([message], NOW)
+            print("added", message.id, flush=True)
+            await store.apply([make_settlement(message)], NOW)
+            print("delivered", message.id, flush=True)
+
+    await asyncio.gather(*(publish() for _ in range(20)))
+
+
+asyncio.run(main(Path(sys.argv[1])))

@@ -1,0 +1,32 @@
+"""What tests of a store ask again and again."""
+
+from tests.factories import TENANT
+
+from outrider.domain.event import EventKind
+from outrider.domain.message import DeadLetter, Message
+from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
+from outrider.ports import LogEntry, Store
+
+
+async def get(store: Store, message: Message) -> Message:
+    found = await store.get_message(message.tenant, message.id)
+    assert found is not None
+    return found
+
+
+async def entries(store: Store, *messages: Message, tenant: str = TENANT, **query) -> list[LogEntry]:
+    """The log, earliest first; of these messages, if any are named."""
+    which = query.pop("filter", MessageFilter(ids=tuple(message.id for message in messages)))
+    page = await store.list_log(tenant, LogQuery(filter=which, count=1000, **{"latest_first": False} | query))
+    assert page.cursor is None
+    return list(page.items)
+
+
+async def kinds(store: Store, *messages: Message) -> list[EventKind]:
+    return [entry.event.kind for entry in await entries(store, *messages)]
+
+
+async def dead_letters(store: Store, tenant: str = TENANT, **query) -> list[DeadLetter]:
+    page = await store.list_dead_letters(tenant, DeadLetterQuery(**query))
+    assert page.cursor is None
+    return list(page.items)

@@ -1,0 +1,113 @@
+"""The contract of every Store: tenants, tokens and keys."""
+
+import pytest
+from tests.factories import (
+    NOW,
+    TENANT,
+    make_deduplicated,
+    make_keys,
+    make_leased,
+    make_message,
+    make_settlement,
+    make_tenant,
+    make_token,
+    refused,
+)
+from tests.store.conftest import OTHER_TENANT
+from tests.store.reading import dead_letters, entries
+
+from outrider.domain.errors import Malformed, NotFound
+from outrider.domain.tenant import Scope, SigningKeys
+from outrider.ports import Stored
+
+
+async def test_tenants_are_listed_oldest_first(store):
+    for tenant in await store.list_tenants():
+        await store.remove_tenant(tenant.id)
+    late, early = make_tenant(created_at=NOW + 2), make_tenant(created_at=NOW + 1)
+    for tenant in (late, early):
+        await store.add_tenant(tenant, make_keys())
+    assert await store.list_tenants() == [early, late]
+
+
+async def test_name_is_unique(store):
+    tenant, keys = make_tenant(), make_keys()
+    await store.add_tenant(tenant, keys)
+    namesake = make_tenant(name=tenant.name)
+    with pytest.raises(Malformed, match=tenant.name):
+        await store.add_tenant(namesake, make_keys())
+    assert namesake not in await store.list_tenants()
+    assert await store.get_keys(namesake.id) is None
+    assert await store.get_keys(tenant.id) == keys
+
+
+async def test_keys_are_rotated(store):
+    await store.set_keys(TENANT, SigningKeys("a", "b"))
+    assert await store.rotate_keys(TENANT, "c") == SigningKeys("b", "c")
+    assert await store.get_keys(TENANT) == SigningKeys("b", "c")
+    assert await store.rotate_keys("ten_unknown", "c") is None
+    assert await store.get_keys("ten_unknown") is None
+
+
+async def test_token_is_found_by_its_hash(store):
+    token = make_token(scope=Scope.READ)
+    await store.add_token(token)
+    assert await store.find_token(token.hash) == token
+    assert await store.find_token("other") is None
+
+
+async def test_same_hash_is_not_stored_twice(store):
+    token = make_token()
+    await store.add_token(token)
+    with pytest.raises(Malformed):
+        await store.add_token(make_token(hash=token.hash, tenant=OTHER_TENANT))
+    assert await store.list_tokens(OTHER_TENANT) == []
+
+
+async def test_tokens_are_listed_oldest_first_and_by_tenant(store):
+    late, early = make_token(created_at=NOW + 1), make_token(created_at=NOW)
+    for token in (late, early, make_token(tenant=OTHER_TENANT)):
+        await store.add_token(token)
+    assert await store.list_tokens(TENANT) == [early, late]
+
+
+async def test_revoked_token_is_gone(store):
+    token = make_token()
+    await store.add_token(token)
+    assert not await store.revoke_token(OTHER_TENANT, token.id)
+    assert await store.revoke_token(TENANT, token.id)
+    assert not await store.revoke_token(TENANT, token.id)
+    assert await store.find_token(token.hash) is None
+
+
+async def test_unknown_tenant_gets_neither_token_nor_keys_nor_messages(store):
+    with pytest.raises(NotFound, match="ten_unknown"):
+        await store.add_token(make_token(tenant="ten_unknown"))
+    with pytest.raises(NotFound, match="ten_unknown"):
+        await store.set_keys("ten_unknown", make_keys())
+    with pytest.raises(NotFound, match="tenant"):
+        await store.add([make_message(tenant="ten_unknown")], NOW)
+
+
+async def test_removed_tenant_leaves_nothing_behind(store):
+    dead, message, kept = make_leased(retries=0), make_deduplicated("k", body=b"x" * 5000), make_message(tenant="ten_2")
+    token = make_token()
+    await store.add_token(token)
+    await store.add([dead, message, kept], NOW)
+    await store.apply([make_settlement(dead, refused())], NOW)
+    await store.remove_tenant(TENANT)
+    assert [tenant.id for tenant in await store.list_tenants()] == [OTHER_TENANT]
+    assert await store.find_token(token.hash) is None
+    assert await store.get_keys(TENANT) is None
+    assert await store.get_message(TENANT, message.id) is None
+    assert await entries(store) == []
+    assert await dead_letters(store) == []
+    assert [entry.message for entry in await entries(store, tenant=OTHER_TENANT)] == [kept]
+    await store.add_tenant(make_tenant(id=TENANT), make_keys())
+    again = make_deduplicated("k")
+    assert await store.add([again], NOW) == [Stored(again)]
+
+
+async def test_removing_an_unknown_tenant_is_no_error(store):
+    await store.remove_tenant("ten_unknown")
+    assert len(await store.list_tenants()) == 2

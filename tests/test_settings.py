@@ -1,0 +1,296 @@
+"""Settings: layers, origins, refusals, and the page that documents them."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from outrider.domain.errors import Misconfigured
+from outrider.domain.limits import Limits, limits_of
+from outrider.setting import format_size, parse_size
+from outrider.settings import SETTINGS, Settings, load_settings, value_of
+from outrider.settings_page import settings_table
+
+DOCS = Path(__file__).parents[1] / "docs" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def load(flags=None, environ=None, toml=None):
+    if toml is not None:
+        Path("outrider.toml").write_text(toml, encoding="utf-8")
+    return load_settings(flags or {}, environ or {})
+
+
+def refusal(**layers):
+    with pytest.raises(Misconfigured) as refused:
+        load(**layers)
+    return refused.value
+
+
+def test_nothing_said_gives_the_defaults():
+    loaded = load()
+    assert loaded.settings == Settings()
+    assert loaded.settings.limits == Limits()
+    assert set(loaded.origins) == {setting.name for setting in SETTINGS}
+    assert set(loaded.origins.values()) == {"default"}
+
+
+def test_each_layer_wins_over_the_one_before():
+    layers = {
+        "toml": "port = 1001\nhost = 'one'\nmax_pending = 10\n[limits]\nretries = 11\n",
+        "environ": {"OUTRIDER_PORT": "1002", "OUTRIDER_HOST": "two"},
+        "flags": {"port": 1003, "data": None},
+    }
+    loaded = load(**layers)
+    assert (loaded.settings.port, loaded.origins["port"]) == (1003, "flag --port")
+    assert (loaded.settings.host, loaded.origins["host"]) == ("two", "environment OUTRIDER_HOST")
+    assert (loaded.settings.max_pending, loaded.origins["max_pending"]) == (10, "outrider.toml")
+    assert (loaded.settings.limits.retries, loaded.origins["limits.retries"]) == (11, "outrider.toml")
+    assert (loaded.settings.data, loaded.origins["data"]) == (Path(".outrider"), "default")
+
+
+@pytest.mark.parametrize("plan", ["free", "hosted", "payg", "pro"])
+def test_a_plan_sets_the_limits_and_is_named_as_their_origin(plan):
+    loaded = load(environ={"OUTRIDER_PLAN": plan})
+    assert loaded.settings.limits == limits_of(plan)
+    assert loaded.origins["limits.burst_per_second"] == f"plan {plan}"
+    assert loaded.origins["limits.deduplication_id_length"] == "default"
+
+
+def test_a_limit_that_was_said_wins_over_the_plan_wherever_the_plan_was_said():
+    loaded = load(toml="[limits]\nbody = '2MiB'\n", flags={"plan": "free"})
+    assert loaded.settings.limits == structs.replace(limits_of("free"), body_bytes=2 * 1024**2)
+    assert loaded.origins["limits.body"] == "outrider.toml"
+
+
+def test_every_kind_of_value_is_read_from_text():
+    environ = {
+        "OUTRIDER_DRAIN_TIMEOUT": "1m30s",
+        "OUTRIDER_LIMIT_BODY": "500KB",
+        "OUTRIDER_LIMIT_BATCH": "123",
+        "OUTRIDER_LIMIT_LOG_RETENTION": "3d",
+        "OUTRIDER_LIMIT_MESSAGES_PER_DAY": "none",
+        "OUTRIDER_PLAN": "Free",
+        "OUTRIDER_ALLOW_HTTP": "Yes",
+        "OUTRIDER_METRICS": "0",
+        "OUTRIDER_ALLOW_NETWORKS": "10.0.0.0/8, fd00::/8,192.168.1.1,",
+        "OUTRIDER_ALLOW_HOSTS": "DB.Internal, web:8000,*.Lab,[::1]",
+        "OUTRIDER_TRUSTED_PROXIES": "none",
+        "OUTRIDER_PUBLIC_URL": "https://queue.example.com/",
+        "OUTRIDER_DATA": "/var/lib/outrider",
+    }
+    settings = load(environ=environ).settings
+    assert settings.drain_timeout_ms == 90_000
+    assert settings.limits.body_bytes == 500_000
+    assert settings.limits.batch_bytes == 123
+    assert settings.limits.log_retention_ms == 3 * 86_400_000
+    assert settings.limits.messages_per_day is None
+    assert (settings.plan, settings.allow_http, settings.metrics) == ("free", True, False)
+    assert settings.allow_networks == ("10.0.0.0/8", "fd00::/8", "192.168.1.1/32")
+    assert settings.allow_hosts == ("db.internal", "web:8000", "*.lab", "[::1]")
+    assert settings.trusted_proxies == ()
+    assert settings.public_url == "https://queue.example.com"
+    assert settings.data == Path("/var/lib/outrider")
+
+
+def test_toml_takes_its_own_kinds_too():
+    settings = load(
+        toml="allow_http = true\nport = 0\ndrain_timeout = 5\nallow_networks = ['10.0.0.0/8', 'fd00::/8']\n"
+        "[limits]\nbody = 77\nmessages_per_day = 'none'\n"
+    ).settings
+    assert (settings.allow_http, settings.port, settings.drain_timeout_ms) == (True, 0, 5000)
+    assert settings.allow_networks == ("10.0.0.0/8", "fd00::/8")
+    assert settings.limits.body_bytes == 77
+
+
+def test_a_repeated_flag_makes_a_list():
+    assert load(flags={"allow_hosts": ["a", "b,c"]}).settings.allow_hosts == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "rule"),
+    [
+        ("port", "80a", "a whole number from 0 to 65535"),
+        ("port", "65536", "a whole number from 0 to 65535"),
+        ("port", "-1", "a whole number from 0 to 65535"),
+        ("port", "٣", "a whole number from 0 to 65535"),
+        ("max_in_flight", "0", "a whole number of at least 1"),
+        ("max_pending", "1.5", "a whole number of at least 1"),
+        ("max_in_flight_per_host", "9" * 30, "a whole number of at least 1"),
+        ("drain_timeout", "25 seconds", "a duration from 0s to 36500d; write 30s, 5m or 1h30m"),
+        ("drain_timeout", "-1s", "a duration from 0s to 36500d; write 30s, 5m or 1h30m"),
+        ("limits.delay", "99999d", "a duration from 0s to 36500d; write 30s, 5m or 1h30m"),
+        ("limits.body", "1.5MiB", "a size; write 1MiB, 500KB or a number of bytes"),
+        ("limits.body", "1 furlong", "a size; write 1MiB, 500KB or a number of bytes"),
+        ("limits.retries", "none", "a whole number of at least 0"),
+        ("limits.messages_per_day", "many", "a whole number of at least 0, or none"),
+        ("plan", "gold", "one of default, free, hosted, payg, pro"),
+        ("log_level", "loud", "one of debug, info, warning, error"),
+        ("log_format", "xml", "one of auto, text, json"),
+        ("allow_http", "maybe", "true or false"),
+        ("metrics", "2", "true or false"),
+        ("allow_networks", "10.0.0.1/8", "a list of networks; write 10.0.0.0/8, fd00::/8, or none"),
+        ("trusted_proxies", "proxy.example", "a list of networks; write 10.0.0.0/8, fd00::/8, or none"),
+        ("allow_hosts", "http://db", "a list of hosts; write db.internal, web.internal:8000, *.lab, or none"),
+        ("allow_hosts", "*", "a list of hosts; write db.internal, web.internal:8000, *.lab, or none"),
+        ("public_url", "queue.example.com", "a URL without query; write https://queue.example.com, or none"),
+        ("public_url", "https://q.example/?a=1", "a URL without query; write https://queue.example.com, or none"),
+        ("public_url", "https://[::1", "a URL without query; write https://queue.example.com, or none"),
+        ("host", "  ", "text"),
+        ("host", "a\nb", "text"),
+        ("data", " ", "a path"),
+        ("data", "~nobody-of-that-name/x", "a path"),
+        ("limits.timeout", "0", "a duration from 0.001s to 36500d; write 30s, 5m or 1h30m"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_name_origin_and_rule(name, raw, rule):
+    variable = next(setting.variable for setting in SETTINGS if setting.name == name)
+    failure = refusal(environ={variable: raw})
+    assert failure.sentence == f"{name} {raw!r} (environment {variable}) is not {rule}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "port = true",
+        "port = 1.5",
+        "drain_timeout = true",
+        "host = true",
+        "plan = 1",
+        "allow_hosts = [true]",
+        "allow_hosts = {}",
+    ],
+)
+def test_a_value_of_the_wrong_kind_in_the_file_is_refused(line):
+    assert "(outrider.toml) is not" in refusal(toml=line).sentence
+
+
+def test_a_bad_flag_is_named_as_it_is_typed():
+    assert refusal(flags={"drain_timeout": "soon"}).sentence.startswith("drain_timeout 'soon' (flag --drain-timeout)")
+
+
+def test_unknown_settings_name_the_closest_known_one():
+    assert refusal(toml="prot = 1").sentence == "setting 'prot' (outrider.toml) is unknown; did you mean port?"
+    assert "did you mean limits.retries?" in refusal(toml="[limits]\nretrys = 1").sentence
+    Path("outrider.toml").unlink()
+    failure = refusal(environ={"OUTRIDER_LIMIT_BODY_SIZE": "1"})
+    assert failure.sentence == (
+        "environment variable OUTRIDER_LIMIT_BODY_SIZE is unknown; did you mean OUTRIDER_LIMIT_BODY?"
+    )
+    assert "flag 'porto' is unknown; did you mean port?" in refusal(flags={"porto": 1}).sentence
+
+
+def test_an_unknown_setting_like_no_other_still_has_a_hint():
+    failure = refusal(toml="zzzzzzzzz = 1")
+    assert failure.sentence == "setting 'zzzzzzzzz' (outrider.toml) is unknown"
+    assert failure.hint == "`outrider config show` lists every setting"
+
+
+def test_names_with_units_are_unknown_as_settings():
+    assert "did you mean drain_timeout?" in refusal(toml="drain_timeout_ms = 1").sentence
+
+
+def test_other_variables_and_empty_ones_are_ignored():
+    environ = {"PATH": "/bin", "OUTRIDER_PORT": "", "outrider_port": "1", "QSTASH_URL": "x"}
+    assert load(environ=environ).settings == Settings()
+
+
+def test_variables_that_kubernetes_sets_for_a_service_are_ignored():
+    environ = {
+        "OUTRIDER_PORT": "tcp://10.0.0.1:80",
+        "OUTRIDER_SERVICE_HOST": "10.0.0.1",
+        "OUTRIDER_SERVICE_PORT": "80",
+        "OUTRIDER_SERVICE_PORT_HTTP": "80",
+        "OUTRIDER_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "OUTRIDER_PORT_80_TCP_ADDR": "10.0.0.1",
+        "OUTRIDER_API_SERVICE_HOST": "10.0.0.1",
+        "OUTRIDER_API_PORT": "tcp://10.0.0.1:80",
+    }
+    assert load(environ=environ).settings == Settings()
+
+
+def test_the_file_can_be_named_by_argument_or_environment(folder):
+    (folder / "outrider.toml").write_text("port = 1")
+    (folder / "named.toml").write_text("port = 2")
+    (folder / "given.toml").write_text("port = 3")
+    environ = {"OUTRIDER_CONFIG": "named.toml"}
+    by_name, by_argument = load_settings({}, environ), load_settings({}, environ, Path("given.toml"))
+    assert (by_name.settings.port, by_name.origins["port"]) == (2, "named.toml")
+    assert (by_argument.settings.port, by_argument.origins["port"]) == (3, "given.toml")
+
+
+def test_a_named_file_that_is_missing_is_refused():
+    with pytest.raises(Misconfigured, match=r"settings file 'gone\.toml' cannot be read: No such file"):
+        load_settings({}, {}, Path("gone.toml"))
+
+
+def test_a_file_that_is_no_toml_is_refused(folder):
+    assert "settings file 'outrider.toml' is not TOML" in refusal(toml="port: 1").sentence
+    (folder / "outrider.toml").write_bytes(b"host = '\xff'")
+    assert "settings file 'outrider.toml' is not TOML" in refusal().sentence
+    assert "is not a table" in refusal(toml="limits = 3").sentence
+
+
+def test_a_table_that_is_no_setting_is_unknown():
+    assert "setting 'server' (outrider.toml) is unknown" in refusal(toml="[server]\nport = 1").sentence
+
+
+def test_lowering_the_longest_timeout_lowers_the_default_timeout_with_it():
+    loaded = load(environ={"OUTRIDER_LIMIT_TIMEOUT": "10s"})
+    assert loaded.settings.limits.default_timeout_ms == 10_000
+    assert loaded.origins["limits.default_timeout"] == "environment OUTRIDER_LIMIT_TIMEOUT"
+
+
+def test_a_default_timeout_over_the_longest_is_refused():
+    failure = refusal(toml="[limits]\ntimeout = '10s'\n", environ={"OUTRIDER_LIMIT_DEFAULT_TIMEOUT": "20s"})
+    assert failure.sentence == (
+        "limits.default_timeout 20s (environment OUTRIDER_LIMIT_DEFAULT_TIMEOUT) is over "
+        "limits.timeout 10s (outrider.toml)"
+    )
+
+
+def test_development_has_a_database_of_its_own():
+    settings = Settings(data=Path("x"))
+    assert settings.database("serve") == Path("x/outrider.db")
+    assert settings.database("dev") == Path("x/dev.db")
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_what_is_shown_can_be_given_back(setting):
+    for plan in ("default", "free", "hosted"):
+        value = value_of(setting, Settings(limits=limits_of(plan)))
+        assert setting.parse(setting.show(value), "test") == value
+
+
+def test_every_setting_has_its_own_name_variable_and_help():
+    for attribute in ("name", "variable", "flag", "help"):
+        values = [getattr(setting, attribute) for setting in SETTINGS]
+        assert all(values)
+        assert len(set(values)) == len(values)
+    declared = {(Settings, name) for name in Settings.__struct_fields__ if name != "limits"}
+    declared |= {(Limits, name) for name in Limits.__struct_fields__}
+    assert {(setting.owner, setting.field) for setting in SETTINGS} == declared
+
+
+@given(st.integers(min_value=0, max_value=10**14))
+def test_a_size_shown_and_read_is_the_same_size(size):
+    assert parse_size(format_size(size)) == size
+
+
+@given(st.text())
+def test_a_size_is_read_or_refused(text):
+    with contextlib.suppress(ValueError):
+        assert parse_size(text) >= 0
+
+
+def test_the_documentation_is_what_the_declarations_render():
+    assert DOCS.read_text(encoding="utf-8") == settings_table(), "run: outrider config table > docs/settings.md"
