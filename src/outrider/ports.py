@@ -11,19 +11,23 @@ Times are `Instant`s handed in by the caller; no store reads a clock.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from outrider.domain.attempt import Outcome
 from outrider.domain.event import Event
+from outrider.domain.flow_control import KeyState
 from outrider.domain.instant import Instant
-from outrider.domain.message import DeadLetter, Message
+from outrider.domain.message import DeadLetter, Message, MessageState
 from outrider.domain.options import Headers
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, Page
+from outrider.domain.queue import Queue
+from outrider.domain.schedule import Schedule
 from outrider.domain.settlement import Settlement
 from outrider.domain.tenant import SigningKeys, Tenant, Token
+from outrider.domain.url_group import UrlGroup
 
 
 class Stored(Struct, frozen=True):
@@ -86,13 +90,28 @@ class Retention(Struct, frozen=True):
 
 
 class MessageStore(Protocol):
-    """Messages on their way."""
+    """Messages on their way, through two gates.
 
-    async def add(self, messages: Sequence[Message], now: Instant) -> list[Receipt]:
+    A queue's gate: a message with a `queue` needs one of the queue's slots before its first
+    attempt, and keeps it until it is finished and every callback it caused is too. Who finds no
+    free slot, the queue paused, or others waiting, is HELD in line; a slot that comes free goes
+    to the first in line.
+
+    A flow-control key's gate: each attempt of a message with a key must be admitted
+    (`domain/flow_control.py`). A message that is due and cannot be is HELD on the key's wait list;
+    what ends, opens or resumes admits the first of it. A queue's gate comes before the key's.
+
+    Whoever is let through is DUE at `max(not_before, now)` (LEASED only in the call that added it), so
+    the due index holds nothing that a gate holds back, and opening one costs O(log n), whatever
+    waits. A queue that does not exist is made on first use, with parallelism 1.
+    """
+
+    async def add(self, messages: Sequence[Message], now: Instant, *, per_day: int | None = None) -> list[Receipt]:
         """Store messages with their CREATED entries; one receipt each, in order.
 
         A message offered as LEASED stays leased unless something holds it. Deduplication
-        looks at earlier messages of the same call too. All are stored, or none.
+        looks at earlier messages of the same call too. All are stored, or none. Raises
+        LimitReached if the tenant's UTC day would count more than `per_day` messages with these.
         """
         ...
 
@@ -103,7 +122,7 @@ class MessageStore(Protocol):
         ...
 
     async def next_due_at(self, excluding_hosts: frozenset[str] = frozenset()) -> Instant | None:
-        """When the earliest DUE message is due; None if there is none."""
+        """When `claim_due` may next find something: a message that is due, a key whose window ends. None: never."""
         ...
 
     async def apply(self, settlements: Sequence[Settlement], now: Instant) -> list[Verdict]:
@@ -164,6 +183,109 @@ class DeadLetterStore(Protocol):
         ...
 
 
+class QueueStore(Protocol):
+    """Queues; their lines are messages."""
+
+    async def change_queue(
+        self, tenant: str, name: str, change: Callable[[Queue | None], Queue], now: Instant, *, most: int
+    ) -> Queue:
+        """Make or change a queue by a pure function; what waits takes the slots that this frees.
+
+        Raises TooMany if it is new and the tenant has `most` of them.
+        """
+        ...
+
+    async def get_queue(self, tenant: str, name: str) -> Queue | None: ...
+
+    async def list_queues(self, tenant: str) -> list[Queue]: ...
+
+    async def delete_queue(self, tenant: str, name: str) -> bool:
+        """Delete a queue in whose line nothing waits; whether it is gone. Who holds a slot goes on without it."""
+        ...
+
+
+class FlowControlStore(Protocol):
+    """Flow-control keys; each is made by the first message that names it."""
+
+    async def change_flow_key(
+        self, tenant: str, key: str, change: Callable[[KeyState], KeyState], now: Instant
+    ) -> KeyState | None:
+        """Change a key by a pure function, and admit what it then may; None if it is unknown."""
+        ...
+
+    async def get_flow_key(self, tenant: str, key: str) -> KeyState | None: ...
+
+    async def list_flow_keys(self, tenant: str, search: str, limit: int) -> list[tuple[str, KeyState]]:
+        """Keys that contain `search`, by name."""
+        ...
+
+
+class UrlGroupStore(Protocol):
+    """URL groups."""
+
+    async def change_url_group(
+        self,
+        tenant: str,
+        name: str,
+        change: Callable[[UrlGroup | None], UrlGroup | None],
+        *,
+        most: int,
+    ) -> UrlGroup | None:
+        """Make, change or (by None) delete a group by a pure function. Raises TooMany like `change_queue`."""
+        ...
+
+    async def get_url_group(self, tenant: str, name: str) -> UrlGroup | None: ...
+
+    async def list_url_groups(self, tenant: str) -> list[UrlGroup]: ...
+
+
+class ScheduleStore(Protocol):
+    """Schedules, and the one transaction in which one fires."""
+
+    async def put_schedule(self, schedule: Schedule, *, most: int) -> None:
+        """Create, or overwrite whole the one with its id (`created_at` stays). Raises TooMany."""
+        ...
+
+    async def change_schedule(
+        self, tenant: str, schedule_id: str, change: Callable[[Schedule], Schedule]
+    ) -> Schedule | None:
+        """Change by a pure function; None if it is unknown."""
+        ...
+
+    async def delete_schedule(self, tenant: str, schedule_id: str) -> bool: ...
+
+    async def get_schedule(self, tenant: str, schedule_id: str) -> Schedule | None: ...
+
+    async def list_schedules(self, tenant: str) -> list[Schedule]: ...
+
+    async def due_schedules(self, now: Instant, limit: int) -> list[Schedule]:
+        """Of all tenants, those with `next_fire_at <= now`, earliest first."""
+        ...
+
+    async def next_fire_at(self) -> Instant | None: ...
+
+    async def fire_schedule(
+        self, before: Schedule, after: Schedule, messages: Sequence[Message], now: Instant, *, per_day: int | None
+    ) -> list[Receipt] | None:
+        """Replace `before` by `after` and add the messages, as `add` does, all in one transaction.
+
+        None, and nothing done, if the stored schedule is no longer `before` (fired, changed or deleted meanwhile).
+        """
+        ...
+
+    async def message_states(self, tenant: str, message_ids: Sequence[str]) -> dict[str, MessageState]:
+        """The states of those messages that are still there."""
+        ...
+
+
+class UsageStore(Protocol):
+    """What tenants have used."""
+
+    async def messages_on(self, tenant: str, day: Instant) -> int:
+        """Messages the tenant published in the UTC day that begins then; callbacks do not count."""
+        ...
+
+
 class TenantStore(Protocol):
     """Tenants, their tokens and keys."""
 
@@ -198,7 +320,18 @@ class TenantStore(Protocol):
         ...
 
 
-class Store(MessageStore, LogStore, DeadLetterStore, TenantStore, Protocol):
+class Store(
+    MessageStore,
+    LogStore,
+    DeadLetterStore,
+    QueueStore,
+    FlowControlStore,
+    UrlGroupStore,
+    ScheduleStore,
+    UsageStore,
+    TenantStore,
+    Protocol,
+):
     """All that is kept."""
 
     async def check(self, now: Instant) -> None:

@@ -14,6 +14,9 @@ from aiohttp import web
 PATIENCE_S = 15.0
 """How long a test waits for something that should happen soon."""
 
+BACKLOG = 1024
+"""More connections at once than a server makes: one that is dropped comes again a second later."""
+
 
 @dataclass(frozen=True)
 class Received:
@@ -145,9 +148,9 @@ class Ledger:
     async def _serve(self) -> None:
         runner = web.ServerRunner(web.Server(self._receive, access_log=None, auto_decompress=False))
         await runner.setup()
-        listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        listener = socket.create_server(("127.0.0.1", 0))
         self._port = listener.getsockname()[1]
-        await web.SockSite(runner, listener).start()
+        await web.SockSite(runner, listener, backlog=BACKLOG).start()
         self._started.set()
         await self._stopping.wait()
         await runner.cleanup()

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 import shutil
 import signal
 import subprocess
 import urllib.request
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from tests.e2e.server_process import Output, outrider
+
+README = Path(__file__).parents[2] / "README.md"
+README_BASE = "http://127.0.0.1:8080"
+README_DESTINATION = "http://127.0.0.1:3000"
 
 
 @pytest.fixture
@@ -23,25 +32,35 @@ def receiver():
     process.stderr.close()
 
 
-def publish(variables, destination, body):
-    """The README's curl line; Python's client where there is no curl."""
-    url, token = f"{variables['QSTASH_URL']}/v2/publish/{destination}", f"Bearer {variables['QSTASH_TOKEN']}"
+def readme_publish(base, destination):
+    """What the README's curl line sends, aimed at these servers; its answer.
+
+    Python's client does it where there is no curl.
+    """
+    (line,) = re.findall(r"```sh\n(curl .*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert README_BASE in line
+    assert README_DESTINATION in line
+    line = line.replace(README_BASE, base).replace(README_DESTINATION, destination)
     if shutil.which("curl"):
-        command = ["curl", "-sS", "--fail", "-X", "POST", url, "-H", f"Authorization: {token}", "-d", body]
-        return subprocess.run(command, check=True, capture_output=True, timeout=20).stdout.decode()
-    request = urllib.request.Request(url, data=body.encode(), headers={"Authorization": token})
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return answer.read().decode()
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=20, check=True)
+        return json.loads(done.stdout)
+    words = shlex.split(line.replace("\\\n", " "))
+    headers = dict(value.split(": ", 1) for flag, value in pairwise(words) if flag == "-H")
+    (body,) = [value for flag, value in pairwise(words) if flag == "-d"]
+    (url,) = [word for word in words if word.startswith(base)]
+    with urllib.request.urlopen(urllib.request.Request(url, body.encode(), headers), timeout=20) as answer:
+        return json.load(answer)
 
 
-def test_development_server_receiver_and_curl_make_a_verified_delivery(start_server, receiver):
+def test_readme_makes_a_verified_delivery(start_server, receiver):
     origin, printed = receiver
     server = start_server("dev")
-    assert "messageId" in publish(server.variables, f"{origin}/hello?x=1", "hello, outrider")
-    line = printed.wait_for(lambda text: "POST /hello?x=1" in text, 20)
+    answer = readme_publish(server.url, origin)
+    line = printed.wait_for(lambda text: "POST /hello" in text, 20)
+    assert answer["messageId"] in line
     assert "signature verified" in line
     assert "retried 0" in line
-    printed.wait_for(lambda text: text.strip() == "hello, outrider", 20)
+    printed.wait_for(lambda text: text.strip() == '{"hello": "world"}', 20)
 
 
 def test_receiver_tells_a_delivery_that_is_not_ours(receiver):

@@ -175,6 +175,25 @@ def test_redacted_fields_are_hidden_from_readers_and_not_from_the_destination(qs
         assert base64.b64encode(canary).decode() not in shown
 
 
+def test_server_log_shows_no_secret(server, account, qstash, ledger, place):
+    url = ledger.answer(place, status=500, body=b"no")
+    body, value = f"body-{place}", f"value-{place}"
+    qstash.message.publish(
+        url=url,
+        body=body,
+        headers={"Authorization": value},
+        retries=0,
+        failure_callback=ledger.url(place + "/failed"),
+        redact={"body": True, "header": True},
+    )
+    (failed,) = ledger.wait_for(place + "/failed")
+    (letter,) = qstash.dlq.list().messages
+    assert letter.message_id in server.log
+    signature = failed.header("Upstash-Signature")
+    for canary in (account.token, account.current, account.next, body, value, signature):
+        assert canary not in server.log
+
+
 async def test_asyncio_client_manages(account, qstash, async_qstash, ledger, place):
     letters = [fail_for_good(qstash, ledger, f"{place}/{n}") for n in range(3)]
     assert (await async_qstash.dlq.get(letters[0].dlq_id)).message_id == letters[0].message_id

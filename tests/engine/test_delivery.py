@@ -7,7 +7,7 @@ from tests.engine.world import unreachable
 
 from outrider.domain.attempt import Blocked, TimedOut
 from outrider.domain.destination import GroupName
-from outrider.domain.errors import Malformed, NotFound, StoreUnavailable
+from outrider.domain.errors import Malformed, NotFound, StoreUnavailable, Undeliverable
 from outrider.domain.event import EventKind as E
 from outrider.domain.instant import DAY_MS, MINUTE_MS, SECOND_MS
 from outrider.domain.message import MessageState
@@ -151,13 +151,13 @@ async def test_deduplication_ends_with_its_window(world):
 
 async def test_address_that_can_never_be_reached_is_refused_at_publish(world):
     for url in ("http://example.com/", "https://127.0.0.1/", "https://localhost/", "https://[::ffff:10.0.0.1]/"):
-        with pytest.raises(Malformed):
+        with pytest.raises(Undeliverable):
             await world.publish(url)
     assert not world.witness.seen
 
 
 async def test_callback_address_is_refused_at_publish_too(world):
-    with pytest.raises(Malformed, match="failure callback"):
+    with pytest.raises(Undeliverable, match="failure callback"):
         await world.publish(URL, failure_callback=CallbackPatch(url="https://10.0.0.1/"))
 
 
@@ -165,9 +165,17 @@ async def test_batch_stores_what_can_be_sent_and_answers_the_rest_by_its_refusal
     good, bad = world.request(URL), world.request("https://127.0.0.1/")
     first, refused, second = await world.engine.publisher.publish_batch([good, bad, good])
     await world.rest()
-    assert isinstance(refused, Malformed)
+    assert isinstance(refused, Undeliverable)
     assert first.message_id != second.message_id
     assert len(world.destinations.calls) == 2
+
+
+async def test_batch_with_an_item_that_breaks_a_rule_stores_nothing(world):
+    far = world.request(URL, not_before=world.clock.now() + 2 * world.limits.delay_ms)
+    with pytest.raises(Malformed, match="item 1 of the batch: Upstash-Not-Before"):
+        await world.engine.publisher.publish_batch([world.request(URL), far])
+    await world.rest()
+    assert not world.destinations.calls
 
 
 async def test_long_attempt_shows_as_active_before_it_ends(world):

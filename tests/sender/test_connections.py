@@ -165,10 +165,11 @@ async def test_request_lost_on_a_fresh_connection_is_not_repeated(serve, sender,
     assert len(destination.requests) == 1
 
 
-async def test_request_of_which_an_answer_began_is_not_repeated(serve, sender, request_to):
+@pytest.mark.parametrize("beginning", [b"HTTP/1.1 200 OK\r\nX-Half: ", b"H", b"HTTP/1.1 100 Continue\r\n\r\n"])
+async def test_request_of_which_an_answer_began_is_not_repeated(serve, sender, request_to, beginning):
     async def answer(peer):
         await peer.answer()
-        await peer.answer(b"HTTP/1.1 200 OK\r\nX-Half: ")
+        await peer.answer(beginning)
 
     destination = await serve(answer)
     await sender.send(request_to(destination.url))
@@ -193,20 +194,22 @@ async def test_request_that_was_held_for_long_before_the_connection_closed_is_no
 
 
 async def test_what_came_on_an_idle_connection_is_no_answer(serve, sender, request_to):
-    said = asyncio.Event()
+    is_idle, said = asyncio.Event(), asyncio.Event()
 
     async def answer(peer):
         if peer.number == 1:
             await peer.answer()
+            await is_idle.wait()
             peer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\n\r\nlate")
             await peer.writer.drain()
             said.set()
         await answer_all(peer)
 
-    destination = await serve(answer)
+    destination, other = await serve(answer), await serve(answer_all)
     await sender.send(request_to(destination.url))
+    is_idle.set()
     await said.wait()
-    await sender.send(request_to((await serve(answer_all)).url))  # the late answer has been read by then
+    await sender.send(request_to(other.url))  # what was said has arrived by then
 
     outcome = await sender.send(request_to(destination.url))
 

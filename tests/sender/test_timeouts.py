@@ -62,7 +62,7 @@ async def read_nothing(peer):
         (say_nothing, "waiting for the answer"),
         (drip_headers, "waiting for the answer"),
         (continue_for_ever, "waiting for the answer"),
-        (read_nothing, "waiting for the answer"),
+        (read_nothing, "sending the request"),
         (stall_in_the_body, "reading the body of the answer"),
         (drip_body, "reading the body of the answer"),
     ],

@@ -6,8 +6,14 @@ from pathlib import Path
 
 from tests.factories import NOW, TENANT, make_leased, make_settlement, make_tenant
 
+from outrider.domain.message import Message
 from outrider.domain.tenant import SigningKeys
 from outrider.store.sqlite import SqliteStore
+
+
+def acknowledge(what: str, message: Message) -> None:
+    sys.stdout.write(f"{what} {message.id}\n")
+    sys.stdout.flush()
 
 
 async def main(database: Path) -> None:
@@ -18,9 +24,9 @@ async def main(database: Path) -> None:
         while True:
             message = make_leased(body=b"x" * 1500)
             await store.add([message], NOW)
-            print("added", message.id, flush=True)
+            acknowledge("added", message)
             await store.apply([make_settlement(message)], NOW)
-            print("delivered", message.id, flush=True)
+            acknowledge("delivered", message)
 
     await asyncio.gather(*(publish() for _ in range(20)))
 

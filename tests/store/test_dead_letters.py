@@ -14,7 +14,7 @@ from tests.factories import (
     unreachable,
 )
 from tests.store.conftest import OTHER_TENANT
-from tests.store.reading import dead_letters, get, kinds
+from tests.store.steps import dead_letters, get, kinds
 
 from outrider.domain.errors import Malformed, NotFound
 from outrider.domain.event import EventKind as E

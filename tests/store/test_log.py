@@ -14,7 +14,7 @@ from tests.factories import (
     unreachable,
 )
 from tests.store.conftest import OTHER_TENANT
-from tests.store.reading import entries, get, kinds
+from tests.store.steps import entries, get, kinds
 
 from outrider.domain.attempt import Delivered, Response
 from outrider.domain.errors import Malformed

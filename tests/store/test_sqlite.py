@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,16 +23,14 @@ from tests.factories import (
     make_tenant,
     make_token,
 )
-from tests.store.reading import get
+from tests.store.steps import get
 
 from outrider.domain.errors import Malformed, Misconfigured, Overloaded, StoreUnavailable
 from outrider.domain.message import MessageState
 from outrider.domain.query import MessageFilter
 from outrider.ports import Applied, Stored
 from outrider.store.sqlite import SqliteStore
-from outrider.store.sqlite.database import Database
-from outrider.store.sqlite.migrations import MIGRATIONS, migrate, version_of
-from outrider.store.sqlite.queries import SQL, load_queries
+from outrider.store.sqlite.migrations import MIGRATIONS
 
 PACKAGE = Path(sys.modules[SqliteStore.__module__].__file__).parent
 
@@ -54,20 +52,27 @@ def on_writer(store, do):
     return store._writer.write(do)
 
 
-@contextmanager
-def writer_at_rest(store):
+@asynccontextmanager
+async def writer_at_rest(store):
     """What is asked of the store meanwhile waits, and is then one group."""
-    gate = threading.Event()
-    at_rest = on_writer(store, lambda _: gate.wait(10))
+    begun, gate = threading.Event(), threading.Event()
+
+    def rest(_):
+        begun.set()
+        gate.wait(10)
+
+    at_rest = on_writer(store, rest)
+    await asyncio.to_thread(begun.wait)
     try:
-        yield at_rest
+        yield
     finally:
         gate.set()
+        await at_rest
 
 
 async def all_at_once(store, *calls):
     """The calls' outcomes, all of them waiting before the first is begun."""
-    with writer_at_rest(store):
+    async with writer_at_rest(store):
         running = [asyncio.ensure_future(call) for call in calls]
         await asyncio.sleep(0)
     return await asyncio.gather(*running, return_exceptions=True)
@@ -201,7 +206,7 @@ class TestGroupCommit:
 
     async def test_cancelled_caller_does_not_disturb_the_others(self, store):
         first, second = make_message(), make_message()
-        with writer_at_rest(store):
+        async with writer_at_rest(store):
             gone = asyncio.ensure_future(store.add([first], NOW))
             stays = asyncio.ensure_future(store.add([second], NOW))
             await asyncio.sleep(0)
@@ -222,7 +227,7 @@ class TestPressure:
     async def test_new_messages_are_refused_settlements_are_not(self, store, waiting):
         message = make_leased()
         await store.add([message], NOW)
-        with writer_at_rest(store):
+        async with writer_at_rest(store):
             accepted = asyncio.ensure_future(store.add(waiting, NOW))
             await asyncio.sleep(0)
             with pytest.raises(Overloaded, match="wait to be stored"):
@@ -363,33 +368,6 @@ class TestOneServer:
             await SqliteStore.open(path)
         assert path.read_bytes() == b"a letter to my aunt" * 300
 
-
-class TestMigrations:
-    @pytest.fixture
-    def connection(self):
-        with suppress(sqlite3.Error):
-            opened = sqlite3.connect(":memory:", isolation_level=None)
-            yield opened
-            opened.close()
-
-    def tables(self, connection):
-        return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-
-    def test_nothing_becomes_the_newest_schema(self, connection):
-        migrate(connection)
-        assert version_of(connection) == len(MIGRATIONS)
-        assert {"messages", "events", "dead_letters", "tenants"} <= self.tables(connection)
-        migrate(connection)
-
-    def test_interrupted_migration_goes_on_where_it_stopped(self, connection):
-        steps = ["CREATE TABLE a (x)", "CREATE TABLE b (x); INSERT INTO missing VALUES (1)", "CREATE TABLE c (x)"]
-        with pytest.raises(sqlite3.OperationalError, match="missing"):
-            migrate(connection, steps)
-        assert (version_of(connection), self.tables(connection)) == (1, {"a"})
-        steps[1] = "CREATE TABLE b (x)"
-        migrate(connection, steps)
-        assert (version_of(connection), self.tables(connection)) == (3, {"a", "b", "c"})
-
     async def test_database_of_a_newer_release_is_refused_unchanged(self, store, path):
         await on_writer(store, lambda c: c.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}"))
         await store.close()
@@ -397,80 +375,6 @@ class TestMigrations:
             with pytest.raises(Misconfigured, match=f"version {len(MIGRATIONS) + 1}"):
                 await SqliteStore.open(path, exclusive=exclusive)
 
-
-class TestQueries:
-    @pytest.fixture
-    def connection(self, path):
-        opened = Database(str(path), busy_timeout_ms=50, exclusive=True).open_for_writing()
-        yield opened
-        opened.close()
-
-    @pytest.mark.parametrize("name", SQL)
-    def test_every_query_is_used_and_fits_the_schema(self, connection, name):
-        assert any(f'"{name}"' in file.read_text() for file in PACKAGE.glob("*.py"))
-        statement = SQL[name]
-        values = dict.fromkeys(re.findall(r":(\w+)", statement)) if ":" in statement else [None] * statement.count("?")
-        connection.execute(f"EXPLAIN {statement}", values)
-
-    def test_undescribed_or_doubled_queries_do_not_load(self, tmp_path):
-        (tmp_path / "a.sql").write_text("-- name: a\nSELECT 1\n")
-        with pytest.raises(ValueError, match="'a' has no description"):
-            load_queries(tmp_path)
-        (tmp_path / "a.sql").write_text("-- name: a\n-- One.\nSELECT 1\n-- name: a\n-- Two.\nSELECT 2\n")
-        with pytest.raises(ValueError, match="'a'"):
-            load_queries(tmp_path)
-
-    def plan(self, connection, statement):
-        values = dict.fromkeys(re.findall(r":(\w+)", statement), 1)
-        return " | ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values))
-
-    @pytest.mark.parametrize("name", ["find_due", "next_due_at"])
-    def test_what_is_due_is_found_in_the_due_index_alone(self, connection, name):
-        plan = self.plan(connection, SQL[name])
-        assert "messages USING COVERING INDEX messages_due" in plan
-        assert "TEMP B-TREE FOR ORDER" not in plan
-
-    @pytest.mark.parametrize(
-        ("name", "index"),
-        [
-            ("leased_by_anyone", "messages_leased"),
-            ("purge_events", "events_of_tenant (tenant=? AND time<?)"),
-            ("purge_dead_letters", "dead_letters_of_tenant (tenant=? AND failed_at<?)"),
-            ("purge_messages", "messages_of_tenant (tenant=? AND finished_at<?)"),
-            ("purge_deduplications", "deduplications_expired (expires_at<?)"),
-            ("find_duplicates", "d USING PRIMARY KEY (tenant=? AND key=?)"),
-            ("standing", "sqlite_autoindex_messages_1 (id=?)"),
-        ],
-    )
-    def test_no_query_reads_a_whole_table(self, connection, name, index):
-        assert index in self.plan(connection, SQL[name])
-
-    @pytest.mark.parametrize(
-        ("which", "index"),
-        [
-            ({}, "m USING INDEX messages_of_tenant (tenant=? AND finished_at=?)"),
-            ({"ids": ("msg_1",)}, "m USING INDEX sqlite_autoindex_messages_1 (id=?)"),
-        ],
-    )
-    def test_cancelable_messages_are_found_by_tenant_or_id(self, connection, which, index):
-        conditions = Conditions(TENANT, MessageFilter(**which), time="m.created_at")
-        assert index in self.plan(connection, conditions.put_into("find_cancelable"))
-
-    @pytest.mark.parametrize(
-        ("which", "cursor", "index"),
-        [
-            ({}, None, "e USING INDEX events_of_tenant (tenant=?)"),
-            ({"time_to": NOW}, None, "e USING INDEX events_of_tenant (tenant=? AND time<?)"),
-            ({}, "l1-1", "e USING INDEX events_of_tenant (tenant=? AND time<?)"),
-            ({"ids": ("msg_1",)}, None, "e USING INDEX events_of_message (message=?)"),
-        ],
-    )
-    async def test_entries_are_found_by_tenant_and_time_or_by_message(self, store, which, cursor, index):
-        seen = []
-        await store._readers.read(lambda connection: None)
-        query = LogQuery(filter=MessageFilter(**which), cursor=cursor)
-        await on_writer(store, lambda c: self.watch(c, seen, list_log, TENANT, query, read_cursor(cursor)))
-        assert any(index in plan for plan in seen)
 
 async def test_concurrent_duplicates_across_groups_are_one(store):
     messages = [make_deduplicated("k") for _ in range(50)]

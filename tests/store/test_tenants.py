@@ -14,7 +14,7 @@ from tests.factories import (
     refused,
 )
 from tests.store.conftest import OTHER_TENANT
-from tests.store.reading import dead_letters, entries
+from tests.store.steps import dead_letters, entries
 
 from outrider.domain.errors import Malformed, NotFound
 from outrider.domain.tenant import Scope, SigningKeys

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from tests.factories import NOW, TENANT, make_deduplicated, make_leased, make_message, make_settlement, refused
-from tests.store.reading import dead_letters, entries, get, kinds
+from tests.store.steps import dead_letters, entries, get, kinds
 
 from outrider.domain.errors import StoreUnavailable
 from outrider.domain.event import EventKind as E

@@ -3,10 +3,12 @@
     OutriderError
     ├── Refusal                 the caller asked for something we will not do
     │   ├── Malformed             a value breaks its rule
+    │   ├── Undeliverable         a well-formed message for an address that may not be called
     │   ├── Unauthenticated       no token, or none that we know
     │   ├── Forbidden             the token may not do this
     │   ├── NotFound              the named thing does not exist
     │   ├── TooLarge              a body is over its limit
+    │   ├── TooMany               one more would be over a limit on how many there may be
     │   └── LimitReached          a quota or rate is used up
     ├── Unavailable             we cannot keep a promise right now; try again
     │   ├── StoreUnavailable      the store cannot commit
@@ -54,6 +56,12 @@ class Malformed(Refusal):
     default_code = "malformed"
 
 
+class Undeliverable(Refusal):
+    """The message is well formed, but its destination or a callback of it may not be called."""
+
+    default_code = "destination_refused"
+
+
 class Unauthenticated(Refusal):
     """No token was given, or none that we know."""
 
@@ -76,6 +84,12 @@ class TooLarge(Refusal):
     """A body is over its limit."""
 
     default_code = "too_large"
+
+
+class TooMany(Refusal):
+    """One more of them (queues, schedules, URL groups, endpoints) would be over the limit."""
+
+    default_code = "too_many"
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,18 +60,23 @@ class DeadLetters:
         Raises NotFound for an id that was asked for by name and is not there.
         """
         while True:
+            await self._demand(tenant, query.ids)
             page = await self._store.list_dead_letters(tenant, query)
-            there = {letter.id for letter in page.items}
-            if page.cursor is None:
-                for dead_letter_id in query.ids:
-                    if dead_letter_id not in there:
-                        raise _unknown(dead_letter_id)
             try:
                 return Page(await self._revive(tenant, page.items, overrides), page.cursor)
             except NotFound:
                 # Somebody else took one of them between the look and the transaction: look again.
-                if query.ids:
-                    raise
+                continue
+
+    async def _demand(self, tenant: str, ids: Sequence[str]) -> None:
+        """Raise NotFound for the first of the ids that is not there."""
+        if not ids:
+            return
+        page = await self._store.list_dead_letters(tenant, DeadLetterQuery(ids=tuple(ids), count=len(ids)))
+        there = {letter.id for letter in page.items}
+        for dead_letter_id in ids:
+            if dead_letter_id not in there:
+                raise _unknown(dead_letter_id)
 
     async def _revive(
         self, tenant: str, letters: Sequence[DeadLetter], overrides: OptionPatch

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct
 
 from outrider.domain.addresses import AddressPolicy
 from outrider.domain.destination import Destination, GroupName
-from outrider.domain.errors import Malformed, Refusal
+from outrider.domain.errors import Malformed, Refusal, Undeliverable
 from outrider.domain.event import created
 from outrider.domain.instant import Instant
 from outrider.domain.limits import Limits
@@ -80,9 +80,12 @@ class Publisher:
         return _published(request, drafts, receipts)
 
     async def publish_batch(self, requests: Sequence[PublishRequest]) -> list[Publication | FanOut | Refusal]:
-        """Store every request that can be sent, in one transaction; the others are answered by their refusal."""
+        """Store every request that can be sent, in one transaction; the others are answered by their refusal.
+
+        Raises Malformed, naming the index, for one that breaks a rule; then nothing is stored.
+        """
         now = self._clock.now()
-        drafts = [self._draft_or_refusal(request, now) for request in requests]
+        drafts = [self._draft_or_refusal(index, request, now) for index, request in enumerate(requests)]
         accepted = [message for draft in drafts if not isinstance(draft, Refusal) for message in draft]
         receipts = iter(await self.commit(accepted))
         return [
@@ -122,7 +125,7 @@ class Publisher:
         self._observer.events(entries)
 
     def check_addresses(self, url: str, options: DeliveryOptions) -> None:
-        """Raise Malformed for a destination or callback that the guard would never let us reach."""
+        """Raise Undeliverable for a destination or callback that the guard would never let us reach."""
         for what, target in (
             ("destination", url),
             ("callback", options.callback and options.callback.url),
@@ -130,11 +133,15 @@ class Publisher:
         ):
             refusal = self._policy.refuse_url(target) if target else None
             if refusal is not None:
-                raise Malformed(f"{what} {refusal}", code="destination_refused")
+                raise Undeliverable(f"{what} {refusal}")
 
-    def _draft_or_refusal(self, request: PublishRequest, now: Instant) -> list[Message] | Refusal:
+    def _draft_or_refusal(self, index: int, request: PublishRequest, now: Instant) -> list[Message] | Refusal:
         try:
             return self._draft(request, now)
+        except Malformed as refusal:
+            raise Malformed(
+                f"item {index} of the batch: {refusal.sentence}", code=refusal.code, hint=refusal.hint
+            ) from None
         except Refusal as refusal:
             return refusal
 

@@ -14,8 +14,10 @@ from outrider.domain.errors import (
     OutriderError,
     Refusal,
     TooLarge,
+    TooMany,
     Unauthenticated,
     Unavailable,
+    Undeliverable,
 )
 from outrider.domain.instant import SECOND_MS, Instant
 from outrider.http import answers
@@ -37,6 +39,8 @@ STATUSES: dict[type[OutriderError], int] = {
     OutriderError: 500,
     Refusal: 400,
     Malformed: 400,
+    Undeliverable: 400,
+    TooMany: 400,
     Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,

@@ -67,8 +67,8 @@ class Connections:
 
     def keep(self, connection: Connection) -> None:
         """Give back a connection whose exchange is complete."""
-        if self._open - self._in_use >= self._most_idle:
-            self.drop(connection)
+        if self._open - self._in_use >= self._most_idle or not _is_quiet(connection):
+            self.drop(connection)  # at once: an orderly end of TLS would wait for the far end
             return
         self._in_use -= 1
         connection.release()
@@ -116,5 +116,5 @@ def _place(origin: str) -> ClientRequest:
 
 
 def _is_quiet(connection: Connection) -> bool:
-    """Whether nothing came on a kept connection while it was idle: it would pass for the next answer."""
+    """Whether a connection can take a request: it is to stay open, and nothing came that would pass for an answer."""
     return connection.protocol is not None and not connection.protocol.should_close

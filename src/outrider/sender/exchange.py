@@ -90,14 +90,20 @@ class Exchange:
     async def _read_head(self, protocol: Reception) -> tuple[RawResponseMessage, StreamReader]:
         loop = asyncio.get_running_loop()
         written_at = loop.time()
+        may_be_stale = self._is_kept
         try:
             message, payload = await protocol.read()
             while 100 <= message.code < 200 and message.code != 101:
+                may_be_stale = False
                 protocol.expect_head()
                 message, payload = await protocol.read()
         except (ServerDisconnectedError, ClientOSError) as lost:
-            if self._is_kept and protocol.received == 0 and loop.time() - written_at < STALE_WITHIN_S:
+            if may_be_stale and protocol.received == 0 and loop.time() - written_at < STALE_WITHIN_S:
                 raise Stale from lost
+            raise
+        except asyncio.CancelledError:
+            if not self._is_written():
+                self._call.phase = "sending the request"
             raise
         return message, payload
 

@@ -54,7 +54,7 @@ class Reception(ResponseHandler):
             return
         self.received += len(part)
         self._is_head_complete = len(self) > 0
-        if False and not self._is_head_complete:
+        if self.received > LONGEST_HEADER and not self._is_head_complete:
             self.set_exception(LineTooLong(b"", LONGEST_HEADER))
             if self.transport is not None:
                 self.transport.abort()

@@ -48,7 +48,7 @@ class Conditions:
     def choose(self, clause: str, name: str, values: tuple[object, ...]) -> None:
         """`{wanted}` in the clause stands for the values; any will do if there are none."""
         if values:
-            wanted = f"(SELECT value FROM json_each(:{name}))"
+            wanted = f"(SELECT value FROM json_each(:{name}))"  # noqa: S608 - the name is ours
             self.require(clause.format(wanted=wanted), **{name: listed(values)})
 
     def choose_rows(self, clause: str, name: str, values: tuple[object, ...]) -> None:

@@ -1,11 +1,11 @@
-"""What tests of a store ask again and again."""
+"""What tests of a store do again and again."""
 
-from tests.factories import TENANT
+from tests.factories import NOW, TENANT, make_leased
 
 from outrider.domain.event import EventKind
 from outrider.domain.message import DeadLetter, Message
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
-from outrider.ports import LogEntry, Store
+from outrider.ports import Cancellation, LogEntry, Store
 
 
 async def get(store: Store, message: Message) -> Message:
@@ -30,3 +30,13 @@ async def dead_letters(store: Store, tenant: str = TENANT, **query) -> list[Dead
     page = await store.list_dead_letters(tenant, DeadLetterQuery(**query))
     assert page.cursor is None
     return list(page.items)
+
+
+async def add_leased(store: Store, **fields) -> Message:
+    message = make_leased(**fields)
+    await store.add([message], NOW)
+    return message
+
+
+async def cancel(store: Store, *, limit: int = 100, now: int = NOW, **which) -> Cancellation:
+    return await store.cancel(TENANT, MessageFilter(**which), now, limit)

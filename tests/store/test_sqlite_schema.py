@@ -1,0 +1,153 @@
+"""The embedded store's schema: how it comes about, and that every query finds its rows by an index."""
+
+import re
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from tests.factories import NOW, TENANT
+
+from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
+from outrider.store.sqlite import SqliteStore, dead_letters, log
+from outrider.store.sqlite.cancellations import cancel
+from outrider.store.sqlite.database import MEMORY, Database
+from outrider.store.sqlite.migrations import MIGRATIONS, load_migrations, migrate, version_of
+from outrider.store.sqlite.queries import SQL, load_queries
+
+PACKAGE = Path(sys.modules[SqliteStore.__module__].__file__).parent
+
+
+class TestMigrations:
+    @pytest.fixture
+    def connection(self):
+        opened = sqlite3.connect(":memory:", isolation_level=None)
+        yield opened
+        opened.close()
+
+    def tables(self, connection):
+        return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+    def test_nothing_becomes_the_newest_schema(self, connection):
+        migrate(connection)
+        assert version_of(connection) == len(MIGRATIONS)
+        assert {"messages", "events", "dead_letters", "tenants"} <= self.tables(connection)
+        migrate(connection)
+
+    def test_interrupted_migration_goes_on_where_it_stopped(self, connection):
+        steps = ["CREATE TABLE a (x)", "CREATE TABLE b (x); INSERT INTO missing VALUES (1)", "CREATE TABLE c (x)"]
+        with pytest.raises(sqlite3.OperationalError, match="missing"):
+            migrate(connection, steps)
+        assert (version_of(connection), self.tables(connection)) == (1, {"a"})
+        steps[1] = "CREATE TABLE b (x)"
+        migrate(connection, steps)
+        assert (version_of(connection), self.tables(connection)) == (3, {"a", "b", "c"})
+
+    def test_missing_step_is_an_error(self, tmp_path):
+        for name in ("0001_initial.sql", "0003_later.sql"):
+            (tmp_path / name).write_text("SELECT 1")
+        with pytest.raises(ValueError, match=r"0003_later\.sql should be number 0002"):
+            load_migrations(tmp_path)
+
+
+class TestQueries:
+    @pytest.fixture
+    def connection(self):
+        opened = Database(MEMORY, busy_timeout_ms=50, exclusive=True).open_for_writing()
+        yield opened
+        opened.close()
+
+    @pytest.mark.parametrize("name", SQL)
+    def test_every_query_is_used_and_fits_the_schema(self, connection, name):
+        assert any(f'"{name}"' in file.read_text() for file in PACKAGE.glob("*.py"))
+        statement = SQL[name]
+        values = dict.fromkeys(re.findall(r":(\w+)", statement)) if ":" in statement else [None] * statement.count("?")
+        connection.execute(f"EXPLAIN {statement}", values)
+
+    def test_undescribed_or_doubled_queries_do_not_load(self, tmp_path):
+        (tmp_path / "a.sql").write_text("-- name: a\nSELECT 1\n")
+        with pytest.raises(ValueError, match="'a' has no description"):
+            load_queries(tmp_path)
+        (tmp_path / "a.sql").write_text("-- name: a\n-- One.\nSELECT 1\n-- name: a\n-- Two.\nSELECT 2\n")
+        with pytest.raises(ValueError, match="'a'"):
+            load_queries(tmp_path)
+
+    def plan(self, connection, statement):
+        explaining = Explaining(connection)
+        explaining.execute(statement, dict.fromkeys(re.findall(r":(\w+)", statement), "1"))
+        return explaining.plans[0]
+
+    @pytest.mark.parametrize("name", ["find_due", "next_due_at"])
+    def test_what_is_due_is_found_in_the_due_index_alone(self, connection, name):
+        plan = self.plan(connection, SQL[name])
+        assert "messages USING COVERING INDEX messages_due" in plan
+        assert "TEMP B-TREE FOR ORDER" not in plan
+
+    @pytest.mark.parametrize(
+        ("name", "index"),
+        [
+            ("leased_by_anyone", "messages_leased"),
+            ("purge_events", "events_of_tenant (tenant=? AND time<?)"),
+            ("purge_dead_letters", "dead_letters_of_tenant (tenant=? AND failed_at<?)"),
+            ("purge_messages", "messages_of_tenant (tenant=? AND finished_at<?)"),
+            ("purge_deduplications", "deduplications_expired (expires_at<?)"),
+            ("find_duplicates", "d USING PRIMARY KEY (tenant=? AND key=?)"),
+            ("standing", "sqlite_autoindex_messages_1 (id=?)"),
+        ],
+    )
+    def test_no_query_reads_a_whole_table(self, connection, name, index):
+        assert index in self.plan(connection, SQL[name])
+
+    @pytest.mark.parametrize(
+        ("which", "index"),
+        [
+            ({}, "m USING INDEX messages_of_tenant (tenant=? AND finished_at=?)"),
+            ({"ids": ("msg_1",)}, "m USING INDEX sqlite_autoindex_messages_1 (id=?)"),
+        ],
+    )
+    def test_cancelable_messages_are_found_by_tenant_or_id(self, connection, which, index):
+        explaining = Explaining(connection)
+        cancel(explaining, TENANT, MessageFilter(**which), NOW, 9)
+        assert index in explaining.plans[0]
+
+    @pytest.mark.parametrize(
+        ("which", "cursor", "index"),
+        [
+            ({}, None, "e USING INDEX events_of_tenant (tenant=?)"),
+            ({"time_to": NOW}, None, "e USING INDEX events_of_tenant (tenant=? AND time<?)"),
+            ({}, "l1-1", "e USING INDEX events_of_tenant (tenant=? AND time<?)"),
+            ({"ids": ("msg_1",)}, "l1-1", "e USING INDEX events_of_message (message=?"),
+        ],
+    )
+    def test_entries_are_found_by_tenant_and_time_or_by_message(self, connection, which, cursor, index):
+        explaining = Explaining(connection)
+        log.list_log(explaining, TENANT, LogQuery(filter=MessageFilter(**which)), log.read_cursor(cursor))
+        assert index in explaining.plans[0]
+
+    @pytest.mark.parametrize(
+        ("query", "cursor", "index"),
+        [
+            ({}, None, "d USING INDEX dead_letters_of_tenant (tenant=?)"),
+            ({}, "d1-1", "d USING INDEX dead_letters_of_tenant (tenant=? AND (failed_at,id)<(?,?))"),
+            ({"ids": ("1-1",)}, "d1-1", "d USING INTEGER PRIMARY KEY (rowid=?)"),
+            ({"filter": MessageFilter(ids=("msg_1",))}, None, "d USING INDEX dead_letters_of_message (message=?)"),
+        ],
+    )
+    def test_dead_letters_are_found_by_tenant_and_time_or_by_id(self, connection, query, cursor, index):
+        explaining = Explaining(connection)
+        after = dead_letters.read_cursor(cursor)
+        dead_letters.list_dead_letters(explaining, TENANT, DeadLetterQuery(**query), after)
+        assert index in explaining.plans[0]
+
+
+class Explaining:
+    """A connection that remembers how each of its statements is carried out."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self.plans = []
+
+    def execute(self, statement, parameters):
+        plan = self._connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        self.plans.append(" | ".join(row[3] for row in plan))
+        return self._connection.execute(statement, parameters)
