@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -28,13 +29,15 @@ from outrider.store.sqlite import SqliteStore
 NOW = 1_800_000_000_000
 TENANT = "ten_00000000000000000000000000"
 NODE = "node_1"
+INSTANTS = itertools.count(NOW)
+"""Ids sort by time; within one instant they are random, and random ids are slower."""
 OPTIONS = DeliveryOptions(headers=(("Content-Type", "application/json"),))
 RESPONSE = Response(200, (("Content-Type", "text/plain"), ("Date", "Fri, 15 Jan 2027 08:00:00 GMT")), b"ok")
 
 
 def leased(body: bytes) -> Message:
     return Message(
-        id=new_id("msg", NOW),
+        id=new_id("msg", next(INSTANTS)),
         tenant=TENANT,
         url="https://receiver.example/webhooks/orders",
         options=OPTIONS,
@@ -50,7 +53,7 @@ def leased(body: bytes) -> Message:
 
 def parked(body: bytes) -> Message:
     return Message(
-        id=new_id("msg", NOW),
+        id=new_id("msg", next(INSTANTS)),
         tenant=TENANT,
         url="https://receiver.example/webhooks/later",
         options=OPTIONS,

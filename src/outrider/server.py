@@ -74,6 +74,7 @@ async def _serve(settings: Settings, mode: Mode) -> int:
             node=f"node_{secrets.token_hex(8)}",
             max_in_flight=settings.max_in_flight,
             max_in_flight_per_host=settings.max_in_flight_per_host,
+            schedule_catch_up=settings.schedule_catch_up,
         )
         metrics.watch_in_flight(lambda: engine.dispatcher.in_flight)
         app = create_app(engine, metrics=metrics.render if settings.metrics else None)

@@ -55,6 +55,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_pending: Annotated[
         int, Meta(ge=1, description="most messages waiting for the store; beyond it publishing answers 503")
     ] = 10_000
+    schedule_catch_up: Annotated[
+        bool,
+        Meta(description="whether a schedule whose last trigger was missed fires late, if it is not yet a period late"),
+    ] = True
     allow_http: Annotated[bool, Meta(description="whether destinations may be http:// (dev: always)")] = False
     allow_networks: Annotated[
         tuple[str, ...],

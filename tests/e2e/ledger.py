@@ -146,7 +146,9 @@ class Ledger:
             self._loop.close()
 
     async def _serve(self) -> None:
-        runner = web.ServerRunner(web.Server(self._receive, access_log=None, auto_decompress=False))
+        runner = web.ServerRunner(
+            web.Server(self._receive, access_log=None, auto_decompress=False), shutdown_timeout=0.1
+        )
         await runner.setup()
         listener = socket.create_server(("127.0.0.1", 0))
         self._port = listener.getsockname()[1]

@@ -129,8 +129,7 @@ class ServerProcess:
         self.started_at = time.monotonic()
         self._process = outrider(*self._arguments, environ=self._environ, prefix=self._prefix)
         self._stdout, self._stderr = Output(self._process.stdout), Output(self._process.stderr)
-        line = self._stderr.wait_for(lambda text: '"event":"listening"' in text, START_S)
-        self.url = json.loads(line)["url"]
+        self.url = json.loads(self.wait_for_log("listening"))["url"]
         self._wait_until_ready()
         printed = [text.partition("=") for text in self._stdout.lines if text.startswith("QSTASH_")]
         self.variables |= {name: value for name, _, value in printed} | {"QSTASH_URL": self.url}
@@ -169,6 +168,10 @@ class ServerProcess:
             assert time.monotonic() - began < timeout_s, f"{path} did not answer {status}; its log:\n{self.log}"
             self._pass_time()
         return time.monotonic() - began
+
+    def wait_for_log(self, event: str, timeout_s: float = START_S) -> str:
+        """The first line of the log that tells the event."""
+        return self._stderr.wait_for(lambda text: f'"event":"{event}"' in text, timeout_s)
 
     def _wait_until_ready(self) -> None:
         self.wait_for_status("/readyz", 200)

@@ -22,15 +22,15 @@ def test_refused_message_is_retried_by_its_expression(qstash, ledger, place):
     assert {one.message_id for one in received} == {sent.message_id}
     assert {one.body for one in received} == {b"again"}
     first, second = gaps(received)
-    assert 0.28 <= first < 1.5
-    assert 0.58 <= second < 2
+    assert 0.28 <= first < 5
+    assert 0.58 <= second < 5
 
 
 def test_retry_after_is_heeded(qstash, ledger, place):
     url = ledger.answer(place, status=429, headers={"Retry-After": "1"}, times=1)
     qstash.message.publish(url=url, retries=1, retry_delay="3600000")
     (gap,) = gaps(ledger.wait_for(place, 2))
-    assert 0.95 <= gap < 3
+    assert 0.95 <= gap < 5
 
 
 def test_log_tells_when_the_retry_is_due(qstash, ledger, place):
@@ -85,7 +85,7 @@ def test_slow_destination_times_out(qstash, ledger, place):
     assert told["status"] == 0
     assert "did not answer within 1 s" in told["error"]
     (received,) = ledger.requests(place)
-    assert failed.at - received.at < 2.5
+    assert failed.at - received.at < 4
 
 
 def test_callback_reports_a_delivery_in_full(qstash, ledger, place):

@@ -153,14 +153,14 @@ def test_delay_holds_a_message_back(qstash, ledger, place):
     published_at = time.monotonic()
     qstash.message.publish(url=ledger.url(place), body="later", delay=1)
     (received,) = ledger.wait_for(place)
-    assert 0.95 <= received.at - published_at < 3
+    assert 0.95 <= received.at - published_at < 5
 
 
 def test_not_before_holds_a_message_back_and_beats_the_delay(qstash, ledger, place):
     not_before = int(time.time()) + 2
     qstash.message.publish(url=ledger.url(place), body="later", not_before=not_before, delay="1h")
     ledger.wait_for(place)
-    assert not_before <= time.time() < not_before + 3
+    assert not_before <= time.time() < not_before + 5
 
 
 def test_second_message_of_a_deduplication_id_is_not_sent(qstash, ledger, place):

@@ -30,12 +30,12 @@ async def test_stopped_server_loses_and_repeats_nothing(start_server, ledger, pl
 
 
 def test_delivery_that_outlasts_the_drain_time_is_repeated_after_the_next_start(start_server, connect, ledger, place):
-    url = ledger.answer(place, delay_s=8, times=1)
+    url = ledger.answer(place, delay_s=15, times=1)
     server = start_server("dev", "--drain-timeout", "1s")
     qstash = connect(server.url, server.variables["QSTASH_TOKEN"])
     message_id = qstash.message.publish(url=url, body="slow").message_id
     ledger.wait_for(place)
-    assert server.terminate(6) == 0
+    assert server.terminate(12) == 0
     server.start()
     first, second = ledger.wait_for(place, 2)
     assert (first.message_id, second.message_id) == (message_id, message_id)

@@ -235,7 +235,7 @@ async def test_claims_resume_when_the_store_does(world, monkeypatch):
 
 
 async def test_publish_that_was_not_stored_keeps_no_place_in_the_window(world, monkeypatch):
-    async def fail(*_):
+    async def fail(*_, **__):
         raise StoreUnavailable("disk full")
 
     monkeypatch.setattr(world.store, "add", fail)

@@ -4,7 +4,8 @@ import pytest
 
 from outrider.domain.errors import Malformed, NotFound
 from outrider.domain.tenant import Scope
-from outrider.engine.directory import TRUSTED_MS, Directory
+from outrider.engine.cache import TRUSTED_MS
+from outrider.engine.directory import Directory
 
 
 async def test_token_is_stored_only_as_its_hash(world):

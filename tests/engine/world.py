@@ -7,17 +7,19 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 from outrider.domain.addresses import AddressPolicy
-
 from outrider.domain.attempt import Outcome, Response, Unreachable, judge
-from outrider.domain.destination import Url
+from outrider.domain.destination import Destination, GroupName, Url
 from outrider.domain.event import Event, EventKind
+from outrider.domain.instant import Instant
 from outrider.domain.limits import Limits
 from outrider.domain.message import Message
 from outrider.domain.options import OptionPatch
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
+from outrider.domain.schedule import Schedule
 from outrider.domain.tenant import SigningKeys
+from outrider.domain.url_group import Endpoint, UrlGroup
 from outrider.engine.directory import Directory
-from outrider.engine.publisher import Publication, PublishRequest
+from outrider.engine.publisher import FanOut, Publication, PublishRequest
 from outrider.engine.runtime import Engine
 from outrider.ports import OutgoingRequest, Store
 from outrider.testing import ManualClock
@@ -135,6 +137,24 @@ class World:
         await self.engine.start()
         await self.rest()
 
+    async def stop(self) -> None:
+        """End the process in order, attempts that hang given up."""
+        await self.engine.drain(0)
+
+    async def kill(self) -> None:
+        """End the process as by `kill -9`: what was committed is there, nothing else happens any more."""
+        engine = self.engine
+        running = [*engine.dispatcher._running.values(), *engine._background, engine._dispatching, engine._scheduling]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def start_anew(self) -> None:
+        """Begin another process on what the last one stored."""
+        self.engine = self.new_engine("node_2")
+        await self.engine.start()
+        await self.rest()
+
     async def rest(self) -> None:
         """Return when nothing is under way but what waits for the clock or a hanging destination.
 
@@ -161,8 +181,35 @@ class World:
         assert isinstance(published, Publication)
         return published.message_id
 
-    def request(self, url: str = "https://a.example/x", body: bytes = b"", **said) -> PublishRequest:
-        return PublishRequest(tenant=self.tenant, destination=Url(url), patch=OptionPatch(**said), body=body)
+    async def publish_to_group(self, name: str, body: bytes = b"", **said) -> FanOut:
+        published = await self.engine.publisher.publish(self.request(GroupName(name), body, **said))
+        assert isinstance(published, FanOut)
+        await self.rest()
+        return published
+
+    def request(
+        self, to: str | Destination = "https://a.example/x", body: bytes = b"", queue: str | None = None, **said
+    ) -> PublishRequest:
+        destination = Url(to) if isinstance(to, str) else to
+        return PublishRequest(
+            tenant=self.tenant, destination=destination, patch=OptionPatch(**said), body=body, queue=queue
+        )
+
+    async def schedule(
+        self, cron: str, to: str | Destination = "https://a.example/x", body: bytes = b"", **said
+    ) -> Schedule:
+        destination = Url(to) if isinstance(to, str) else to
+        return await self.engine.schedules.put(self.tenant, destination, OptionPatch(cron=cron, **said), body, None)
+
+    async def group(self, name: str, *urls: str) -> UrlGroup:
+        return await self.engine.url_groups.add_endpoints(self.tenant, name, [Endpoint(url) for url in urls])
+
+    async def leap_to(self, instant: Instant) -> None:
+        await self.clock.leap(instant - self.clock.now())
+
+    def created_at(self) -> list[Instant]:
+        """When messages were stored, in order."""
+        return [event.time for event in self.witness.seen if event.kind is EventKind.CREATED]
 
     async def message(self, message_id: str) -> Message:
         return await self.engine.messages.get(self.tenant, message_id)

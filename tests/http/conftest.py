@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
+from tests.http.described import Description
 
 from outrider.domain.addresses import AddressPolicy
 from outrider.domain.attempt import Delivered, Outcome, Response
@@ -78,11 +81,17 @@ class Api:
     tenant: str
     token: str
     read_token: str
+    description: Description
 
     async def call(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """A request with the full token, unless it brings headers with another."""
+        """A request with the full token, unless it brings headers with another; its answer is as described."""
         headers = {"authorization": f"Bearer {self.token}", **dict(more.pop("headers", {}))}
-        return await self.client.request(method, path, headers=headers, **more)
+        response = await self.client.request(method, path, headers=headers, **more)
+        found = self.app.table.find(method, response.request.url.raw_path.partition(b"?")[0])
+        if found is not None and found.route is not None and method not in {"HEAD", "OPTIONS"}:
+            complaints = self.description.complaints(method, found.route.path, response)
+            assert complaints == [], (method, path, response.text)
+        return response
 
     async def published(self, destination: str = "https://example.com/a", body: bytes = b"hi", **headers: str) -> str:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -121,7 +130,8 @@ async def open_api(limits: Limits | None = None) -> AsyncIterator[Api]:
     app = create_app(engine, metrics=lambda: b"outrider_up 1\n")
     transport = httpx.ASGITransport(app=app, client=("203.0.113.9", 4711))
     async with httpx.AsyncClient(transport=transport, base_url="http://outrider.test") as client:
-        yield Api(engine, app, client, clock, sender, observer, tenant.id, token, read_token)
+        description = Description(app.table.routes)
+        yield Api(engine, app, client, clock, sender, observer, tenant.id, token, read_token, description)
     await store.close()
 
 
@@ -173,17 +183,52 @@ class _Server(uvicorn.Server):
         yield
 
 
-@pytest.fixture
-async def port(api) -> AsyncIterator[int]:
-    """The API's port on a real socket."""
+@contextlib.asynccontextmanager
+async def listening(api: Api) -> AsyncIterator[int]:
+    """The API on a real socket, at this port."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(api.app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False)
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await server.listening.wait()
-    yield listener.getsockname()[1]
-    server.ended.set()
-    await serving
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.ended.set()
+        await serving
+
+
+@pytest.fixture
+async def port(api) -> AsyncIterator[int]:
+    """The API's port on a real socket."""
+    async with listening(api) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[str, str]]:
+    """The URL and a token of an API that delivers, on a thread of its own, for many requests of plain functions."""
+    told: Future[tuple[str, str, Callable[[], object]]] = Future()
+
+    async def serve() -> None:
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+        async with open_api(Limits(burst_per_second=1_000_000)) as api, delivering(api.engine), listening(api) as port:
+            told.set_result((f"http://127.0.0.1:{port}", api.token, lambda: loop.call_soon_threadsafe(ended.set)))
+            await ended.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except Exception as fault:
+            told.set_exception(fault)
+            raise
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    url, token, end = told.result(timeout=10)
+    yield url, token
+    end()
+    thread.join()
 
 
 @pytest.fixture

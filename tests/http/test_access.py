@@ -7,7 +7,20 @@ import re
 import pytest
 
 from outrider.domain.limits import Limits
-from outrider.http import dead_letters, health, keys, logs, messages, publishing
+from outrider.http import (
+    dead_letters,
+    description,
+    flow_control,
+    health,
+    keys,
+    logs,
+    messages,
+    publishing,
+    queues,
+    schedules,
+    url_groups,
+    usage,
+)
 
 NEEDS = {
     ("POST", "/v2/publish/{destination:rest}"): "change",
@@ -15,6 +28,11 @@ NEEDS = {
     ("PUT", "/v2/publish/{destination:rest}"): "change",
     ("PATCH", "/v2/publish/{destination:rest}"): "change",
     ("DELETE", "/v2/publish/{destination:rest}"): "change",
+    ("POST", "/v2/enqueue/{queue}/{destination:rest}"): "change",
+    ("GET", "/v2/enqueue/{queue}/{destination:rest}"): "change",
+    ("PUT", "/v2/enqueue/{queue}/{destination:rest}"): "change",
+    ("PATCH", "/v2/enqueue/{queue}/{destination:rest}"): "change",
+    ("DELETE", "/v2/enqueue/{queue}/{destination:rest}"): "change",
     ("POST", "/v2/batch"): "change",
     ("POST", "/llm/v1/chat/completions"): "open",
     ("GET", "/v2/messages/{id}"): "read",
@@ -28,6 +46,43 @@ NEEDS = {
     ("POST", "/v2/dlq/retry/{id}"): "change",
     ("GET", "/v2/dlq/{id}"): "read",
     ("DELETE", "/v2/dlq/{id}"): "change",
+    ("GET", "/v2/schedules"): "read",
+    ("PATCH", "/v2/schedules/{id}/pause"): "change",
+    ("POST", "/v2/schedules/{id}/pause"): "change",
+    ("PATCH", "/v2/schedules/{id}/resume"): "change",
+    ("POST", "/v2/schedules/{id}/resume"): "change",
+    ("POST", "/v2/schedules/{id}/run"): "change",
+    ("GET", "/v2/schedules/{id}"): "read",
+    ("DELETE", "/v2/schedules/{id}"): "change",
+    ("POST", "/v2/schedules/{destination:rest}"): "change",
+    ("GET", "/v2/queues"): "read",
+    ("POST", "/v2/queues"): "change",
+    ("GET", "/v2/queues/{queue}"): "read",
+    ("DELETE", "/v2/queues/{queue}"): "change",
+    ("POST", "/v2/queues/{queue}/pause"): "change",
+    ("POST", "/v2/queues/{queue}/resume"): "change",
+    ("GET", "/v2/topics"): "read",
+    ("GET", "/v2/topics/{group}"): "read",
+    ("PATCH", "/v2/topics/{group}"): "change",
+    ("DELETE", "/v2/topics/{group}"): "change",
+    ("POST", "/v2/topics/{group}/endpoints"): "change",
+    ("DELETE", "/v2/topics/{group}/endpoints"): "change",
+    ("GET", "/v2/url-groups"): "read",
+    ("GET", "/v2/url-groups/{group}"): "read",
+    ("PATCH", "/v2/url-groups/{group}"): "change",
+    ("DELETE", "/v2/url-groups/{group}"): "change",
+    ("POST", "/v2/url-groups/{group}/endpoints"): "change",
+    ("DELETE", "/v2/url-groups/{group}/endpoints"): "change",
+    ("GET", "/v2/flowControl"): "read",
+    ("GET", "/v2/globalParallelism"): "read",
+    ("GET", "/v2/flowControl/{key:rest}"): "read",
+    ("POST", "/v2/flowControl/{key:rest}/pause"): "change",
+    ("POST", "/v2/flowControl/{key:rest}/resume"): "change",
+    ("POST", "/v2/flowControl/{key:rest}/pin"): "change",
+    ("POST", "/v2/flowControl/{key:rest}/unpin"): "change",
+    ("POST", "/v2/flowControl/{key:rest}/reset"): "change",
+    ("POST", "/v2/flowControl/{key:rest}/resetRate"): "change",
+    ("GET", "/v2/usage"): "read",
     ("GET", "/v2/keys"): "read",
     ("POST", "/v2/keys/rotate"): "change",
     ("POST", "/v2/rotate"): "change",
@@ -35,22 +90,31 @@ NEEDS = {
     ("GET", "/healthz"): "open",
     ("GET", "/readyz"): "open",
     ("GET", "/metrics"): "open",
+    ("GET", "/openapi.json"): "open",
+    ("GET", "/docs"): "open",
 }
 
 NEVER_BURST_LIMITED = {
     ("POST", "/v2/batch"),
-    *(key for key in NEEDS if key[1].startswith("/v2/publish/")),
+    *(key for key in NEEDS if key[1].startswith(("/v2/publish/", "/v2/enqueue/"))),
 }
 
-ROUTES = [
-    *publishing.ROUTES,
-    *messages.ROUTES,
-    *logs.ROUTES,
-    *dead_letters.ROUTES,
-    *keys.ROUTES,
-    *health.ROUTES,
-    health.metrics_route(bytes),
-]
+ROUTES = description.describing(
+    [
+        *publishing.ROUTES,
+        *messages.ROUTES,
+        *logs.ROUTES,
+        *dead_letters.ROUTES,
+        *schedules.ROUTES,
+        *queues.ROUTES,
+        *url_groups.ROUTES,
+        *flow_control.ROUTES,
+        *usage.ROUTES,
+        *keys.ROUTES,
+        *health.ROUTES,
+        health.metrics_route(bytes),
+    ]
+)
 
 
 def key(route):
@@ -58,7 +122,7 @@ def key(route):
 
 
 def example(route):
-    return re.sub(r"\{destination:rest\}", "https://example.com/a", re.sub(r"\{id\}", "none", route.path))
+    return re.sub(r"\{\w+(:rest)?\}", "none", route.path.replace("{destination:rest}", "https://example.com/a"))
 
 
 def test_the_app_serves_exactly_the_routes_of_the_matrix(api):

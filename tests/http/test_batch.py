@@ -35,6 +35,25 @@ async def test_a_malformed_item_refuses_the_whole_batch_by_its_index(api):
     assert await api.stored_ids() == set()
 
 
+async def test_a_schedule_is_not_taken_for_an_item(api):
+    items = [{"destination": URL}, {"destination": URL, "headers": {"Upstash-Cron": "* * * * *"}}]
+    response = await api.call("POST", "/v2/batch", json=items)
+    assert response.status_code == 400
+    assert "item 1 of the batch: Upstash-Cron '* * * * *'" in response.json()["error"]
+    assert await api.stored_ids() == set()
+
+
+async def test_an_item_goes_through_the_queue_it_names(api):
+    items = [
+        {"destination": URL, "queue": "mail"},
+        {"destination": URL, "headers": {"Upstash-Queue-Name": "post"}},
+        {"destination": URL, "queue": "mail", "headers": {"Upstash-Queue-Name": "post"}},
+    ]
+    response = await api.call("POST", "/v2/batch", json=items)
+    stored = [await api.stored(item["messageId"]) for item in response.json()]
+    assert [message.queue for message in stored] == ["mail", "post", "mail"]
+
+
 async def test_an_item_that_cannot_be_sent_is_answered_in_its_place(api):
     items = [{"destination": URL}, {"destination": "no-such-group"}, {"destination": URL}]
     response = await api.call("POST", "/v2/batch", json=items)
@@ -86,7 +105,7 @@ async def test_an_item_over_the_limit_of_a_body_refuses_the_batch(api_with):
 
 
 async def test_a_store_that_cannot_commit_refuses_the_whole_batch(api, monkeypatch):
-    async def broken(*_):
+    async def broken(*_args, **_kwargs):
         raise Overloaded("too much is waiting")
 
     monkeypatch.setattr(api.engine.store, "add", broken)

@@ -21,8 +21,10 @@ from outrider.domain.errors import (
     Refusal,
     StoreUnavailable,
     TooLarge,
+    TooMany,
     Unauthenticated,
     Unavailable,
+    Undeliverable,
 )
 from outrider.http import errors
 from outrider.http.errors import MethodNotAllowed
@@ -34,6 +36,8 @@ EXAMPLES = {
     OutriderError: (OutriderError("s"), 500),
     Refusal: (Refusal("s"), 400),
     Malformed: (Malformed("s"), 400),
+    Undeliverable: (Undeliverable("s"), 400),
+    TooMany: (TooMany("s"), 400),
     Unauthenticated: (Unauthenticated("s"), 401),
     Forbidden: (Forbidden("s"), 403),
     NotFound: (NotFound("s"), 404),

@@ -8,11 +8,33 @@ import msgspec
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from outrider.http import dead_letters, keys, logs, messages, publishing
+from outrider.http import (
+    dead_letters,
+    flow_control,
+    keys,
+    logs,
+    messages,
+    publishing,
+    queues,
+    schedules,
+    url_groups,
+    usage,
+)
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE"]
 
-ROUTES = [*publishing.ROUTES, *messages.ROUTES, *logs.ROUTES, *dead_letters.ROUTES, *keys.ROUTES]
+ROUTES = [
+    *publishing.ROUTES,
+    *messages.ROUTES,
+    *logs.ROUTES,
+    *dead_letters.ROUTES,
+    *schedules.ROUTES,
+    *queues.ROUTES,
+    *url_groups.ROUTES,
+    *flow_control.ROUTES,
+    *usage.ROUTES,
+    *keys.ROUTES,
+]
 
 RAW = st.binary(max_size=12).map(lambda raw: raw.replace(b"?", b"").replace(b"#", b""))
 DESTINATIONS = st.sampled_from(
@@ -37,7 +59,8 @@ NAMES = st.sampled_from(
         "upstash-callback-retries", "upstash-callback-forward-x", "upstash-failure-callback", "upstash-method",
         "upstash-not-before", "upstash-forward-x", "upstash-forward-", "upstash-deduplication-id",
         "upstash-content-based-deduplication", "upstash-flow-control-key", "upstash-flow-control-value",
-        "upstash-label", "upstash-redact-fields", "upstash-header-forward", "upstash-cron", "upstash-nothing",
+        "upstash-label", "upstash-redact-fields", "upstash-header-forward", "upstash-cron", "upstash-cron-jitter",
+        "upstash-schedule-id", "upstash-queue-name", "upstash-nothing", "search", "parallelism", "rate", "period",
         "count", "cursor", "label", "messageIds", "dlqIds", "state", "fromDate", "order", "responseStatus", "url",
         "qstash_token", "content-type", "content-length", "x-other",
     ]
@@ -45,7 +68,8 @@ NAMES = st.sampled_from(
 VALUES = st.one_of(
     st.sampled_from(
         ["", "0", "1", "-1", "5m", "1d10h", "true", "GET", "https://example.com", "parallelism=1, rate=2", "body",
-         "header[X]", "pow(2,retried)", "9" * 400, "1e999", "CREATED", "latestFirst", "100%", "%ff", "é", "\udc80",
+         "header[X]", "pow(2,retried)", "* * * * *", "CRON_TZ=Europe/Berlin 0 9 * * *", "@daily", "0 0 30 2 *", "s-1",
+         "9" * 400, "1e999", "CREATED", "latestFirst", "100%", "%ff", "é", "\udc80",
          "\x00"]
     ),
     st.text(max_size=10),
@@ -56,7 +80,23 @@ JSON_VALUES = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
         st.dictionaries(
-            st.sampled_from(["destination", "headers", "body", "queue", "messageIds", "dlqIds", "Upstash-Delay"]),
+            st.sampled_from(
+                [
+                    "destination",
+                    "headers",
+                    "body",
+                    "queue",
+                    "messageIds",
+                    "dlqIds",
+                    "Upstash-Delay",
+                    "endpoints",
+                    "url",
+                    "name",
+                    "queueName",
+                    "parallelism",
+                    "paused",
+                ]
+            ),
             inner,
             max_size=4,
         ),

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outrider.http.answers import Answer
+from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route, RouteTable
 
 
@@ -13,7 +14,7 @@ async def nothing(_call):
 
 
 def row(method, path, needs=Needs.READ):
-    return Route(method, path, nothing, needs)
+    return Route(method, path, nothing, needs, Operation("Nothing."))
 
 
 TABLE = RouteTable(

@@ -116,6 +116,12 @@ class TestDurability:
         assert await get(second, message) == message
         await second.close()
 
+    @pytest.mark.parametrize(("size", "is_apart"), [(1024, False), (1025, True)])
+    async def test_large_body_stands_apart_and_small_one_in_its_row(self, store, size, is_apart):
+        await store.add([make_message(body=b"x" * size)], NOW)
+        query = "SELECT body IS NULL, (SELECT count(*) FROM bodies) FROM messages"
+        assert await on_writer(store, lambda c: c.execute(query).fetchone()) == (is_apart, is_apart)
+
     async def test_killed_process_loses_nothing_it_acknowledged(self, path):
         process = await asyncio.create_subprocess_exec(
             sys.executable, Path(__file__).with_name("acknowledging.py"), path,
@@ -287,7 +293,8 @@ class TestDiskTrouble:
     async def test_database_locked_for_long_is_said(self, store, path):
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        outcomes = await all_at_once(store, *(store.add([make_message()], NOW) for _ in range(5)))
+        calls = (store.add([make_message()], NOW) for _ in range(5))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 5
         other.close()
         assert len(await store.add([make_message()], NOW)) == 1

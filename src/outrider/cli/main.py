@@ -29,7 +29,7 @@ def dev(loaded: Loaded) -> None:
     """Run the development server.
 
     It listens on loopback only, has public tokens and a database of its own, and delivers to
-    http:// and to private addresses. It prints the environment variables that clients need.
+    http:// and to loopback addresses. It prints the environment variables that clients need.
     """
     _run_server(loaded, "dev")
 

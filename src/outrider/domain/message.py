@@ -53,7 +53,6 @@ class Message(Struct, frozen=True, kw_only=True):
         due_at: when it may next be attempted.
         retried: attempts that have failed so far, so 0 before and during the first.
         lease: the node that holds it, while LEASED.
-        queue_order: its place in its queue or wait list; None for a message that stands in none.
         group, endpoint: the URL group it was published to, and the endpoint's name there.
         callback_of: the message whose attempt this one reports.
         cancel_requested: a cancellation came while it was LEASED; no further attempt will be made.

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from outrider.domain.attempt import Attempt, Outcome, Unreachable
 from outrider.domain.event import created
-from outrider.domain.message import Message, MessageState
+from outrider.domain.message import Message
 from outrider.domain.settlement import Settlement, settle, with_follow_ups
 from outrider.engine.callbacks import callback_message
 from outrider.engine.directory import Directory
@@ -89,8 +89,7 @@ class Deliverer:
             applied = verdict.settlement
             stored = {message.id: message for message in applied.follow_ups}
             self._observer.events([*applied.events, *map(created, applied.follow_ups)])
-            if applied.state is MessageState.DUE and applied.due_at is not None:
-                self._dispatcher.expect(applied.due_at)
+            self._dispatcher.settled(applied)
         else:
             self._observer.note("lease_lost", message_id=verdict.message_id)
         for follow_up in offered.follow_ups:

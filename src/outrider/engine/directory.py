@@ -7,10 +7,8 @@ another process (the command line, another node) is in force within that time.
 from __future__ import annotations
 
 import re
-from typing import TypeVar
 
 from outrider.domain.errors import Malformed, NotFound
-from outrider.domain.instant import SECOND_MS, Instant
 from outrider.domain.message import new_id
 from outrider.domain.tenant import (
     Principal,
@@ -22,14 +20,8 @@ from outrider.domain.tenant import (
     new_signing_key,
     new_token,
 )
+from outrider.engine.cache import Cache
 from outrider.ports import Clock, TenantStore
-
-T = TypeVar("T")
-
-TRUSTED_MS = SECOND_MS
-"""How long what was read of a token or a key is believed."""
-
-CACHE_ENTRIES = 10_000
 
 _TENANT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -42,8 +34,8 @@ class Directory:
         self._store = store
         self._clock = clock
         self._barred = frozenset(hash_token(token) for token in barred_tokens)
-        self._principals: _Cache[Principal] = _Cache()
-        self._keys: _Cache[SigningKeys] = _Cache()
+        self._principals: Cache[str, Principal] = Cache()
+        self._keys: Cache[str, SigningKeys] = Cache()
 
     async def principal(self, token: str) -> Principal | None:
         """Who holds the token; None for one that nobody holds."""
@@ -138,18 +130,3 @@ class Directory:
             if tenant.name == name:
                 return tenant
         raise NotFound(f"tenant '{name}' does not exist", hint="`outrider tenant list` shows the names")
-
-
-class _Cache(dict[str, tuple[T, Instant]]):
-    """Values with the moment they were read; older ones, and ones from the future, are not believed."""
-
-    def get(self, key: str, now: Instant) -> T | None:  # type: ignore[override]
-        entry = super().get(key)
-        if entry is None or not 0 <= now - entry[1] < TRUSTED_MS:
-            return None
-        return entry[0]
-
-    def put(self, key: str, value: T, now: Instant) -> None:
-        if len(self) >= CACHE_ENTRIES:
-            self.clear()
-        self[key] = (value, now)

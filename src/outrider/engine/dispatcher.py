@@ -21,7 +21,9 @@ from msgspec import structs
 from outrider.domain.errors import Unavailable
 from outrider.domain.instant import SECOND_MS, Instant
 from outrider.domain.message import Message, MessageState
+from outrider.domain.settlement import Settlement
 from outrider.engine.persistence import RETRY_STORE_MS, persist
+from outrider.engine.watch import Watch
 from outrider.ports import Clock, MessageStore, Observer
 
 Deliver = Callable[[Message], Awaitable[None]]
@@ -61,6 +63,7 @@ class Dispatcher:
         self._idle = asyncio.Event()
         self._idle.set()
         self._next_due: Instant | None = None
+        self._watch = Watch()
         self._behind = True
         self._accepting = False
 
@@ -93,6 +96,8 @@ class Dispatcher:
 
         `stored` is the message as the store now has it, None if it was not stored.
         """
+        if stored is not None and self._watch.is_news(stored):
+            self._wake.set()
         if stored is not None and stored.state is MessageState.LEASED:
             self._attempt(stored)
             return
@@ -102,10 +107,24 @@ class Dispatcher:
             self.expect(stored.due_at)
 
     def expect(self, due_at: Instant) -> None:
-        """Something in the store is due then."""
+        """Something in the store is due then, perhaps."""
         if self._next_due is None or due_at < self._next_due:
             self._next_due = due_at
             self._wake.set()
+
+    def settled(self, settlement: Settlement) -> None:
+        """The store has carried it out: a retry is due in time, and what waited for this message may be due now."""
+        message = settlement.message
+        if settlement.state is MessageState.DUE and settlement.due_at is not None:
+            self.expect(settlement.due_at)
+        if message.options.flow_control is not None or (
+            settlement.state.finished and (message.queue is not None or message.callback_of is not None)
+        ):
+            self.look()
+
+    def look(self) -> None:
+        """Something was changed that may let through what a queue or a key held back."""
+        self.expect(self._clock.now())
 
     def withdraw(self, message_ids: Iterable[str]) -> None:
         """Give back those that are held but whose attempt has not started (they were cancelled)."""
@@ -122,6 +141,8 @@ class Dispatcher:
         """Claim what becomes due, until `stop`."""
         while self._accepting:
             self._wake.clear()
+            if self._next_due is not None and self._next_due <= self._clock.now():
+                self._watch.has_moved()
             self._next_due = None
             try:
                 claimed_all = await self._claim()
@@ -158,6 +179,11 @@ class Dispatcher:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+    @property
+    def max_in_flight(self) -> int:
+        """How many messages may be held."""
+        return self._window
 
     @property
     def in_flight(self) -> int:
@@ -216,6 +242,7 @@ class Dispatcher:
         await persist(
             lambda: self._store.give_back(self._node, [message.id], self._clock.now()), self._clock, self._observer
         )
+        self.look()
 
     def _ended(self, message: Message) -> None:
         self._running.pop(message.id, None)

@@ -56,6 +56,8 @@ class Messages:
         now = self._clock.now()
         cancellation = await self._store.cancel(tenant, which, now, limit)
         self._dispatcher.withdraw(cancellation.requested)
+        if cancellation.canceled:
+            self._dispatcher.look()
         self._observer.events(
             [
                 Event(tenant=tenant, message_id=message_id, kind=kind, time=now)

@@ -13,10 +13,16 @@ from outrider.engine.dead_letters import DeadLetters
 from outrider.engine.deliverer import Deliverer
 from outrider.engine.directory import Directory
 from outrider.engine.dispatcher import Dispatcher
+from outrider.engine.flow_control import FlowControlKeys
 from outrider.engine.journal import Journal
 from outrider.engine.messages import Messages
 from outrider.engine.publisher import Publisher
+from outrider.engine.queues import Queues
+from outrider.engine.scheduler import Scheduler
+from outrider.engine.schedules import Schedules
 from outrider.engine.upkeep import Upkeep
+from outrider.engine.url_groups import UrlGroups
+from outrider.engine.usage import Meter
 from outrider.ports import Clock, Observer, Sender, Store
 
 RESTART_MS = SECOND_MS
@@ -39,6 +45,7 @@ class Engine:
         node: str,
         max_in_flight: int = 1000,
         max_in_flight_per_host: int = 200,
+        schedule_catch_up: bool = True,
     ) -> None:
         self.store = store
         self.limits = limits
@@ -48,10 +55,23 @@ class Engine:
         self.dispatcher = Dispatcher(
             store, clock, observer, node=node, max_in_flight=max_in_flight, max_per_host=max_in_flight_per_host
         )
-        self.publisher = Publisher(
-            store=store, clock=clock, observer=observer, dispatcher=self.dispatcher, policy=policy, limits=limits
-        )
         self.messages = Messages(store, clock, observer, self.dispatcher)
+        self.queues = Queues(store, clock, self.dispatcher, self.messages, limits)
+        self.url_groups = UrlGroups(store, clock, policy, limits)
+        self.flow_control = FlowControlKeys(store, clock, self.dispatcher)
+        self.usage = Meter(store, clock, limits)
+        self.publisher = Publisher(
+            store=store,
+            clock=clock,
+            observer=observer,
+            dispatcher=self.dispatcher,
+            groups=self.url_groups,
+            queues=self.queues,
+            policy=policy,
+            limits=limits,
+        )
+        self._scheduler = Scheduler(store, clock, observer, self.publisher, limits, catch_up=schedule_catch_up)
+        self.schedules = Schedules(store, clock, self.publisher, limits, self._scheduler.wake)
         self.dead_letters = DeadLetters(store, clock, self.publisher)
         self._journal = Journal(store, clock, observer)
         self._upkeep = Upkeep(store, clock, observer, limits)
@@ -66,6 +86,7 @@ class Engine:
             journal=self._journal,
         )
         self._dispatching: asyncio.Task[None] | None = None
+        self._scheduling: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []
         self._failing: set[str] = set()
 
@@ -75,6 +96,7 @@ class Engine:
         self.observer.note("engine_started", recovered=voided)
         self.dispatcher.start(self._deliverer.deliver)
         self._dispatching = self._own("dispatcher", self.dispatcher.run)
+        self._scheduling = self._own("scheduler", self._scheduler.run)
         self._background = [self._own("journal", self._journal.run), self._own("upkeep", self._upkeep.run)]
 
     async def check(self) -> None:
@@ -90,6 +112,9 @@ class Engine:
     async def drain(self, drain_ms: int) -> None:
         """Stop: nothing new is attempted, running attempts have `drain_ms` to end, the rest is given back."""
         self.dispatcher.stop()
+        if self._scheduling is not None:
+            self._scheduling.cancel()
+            await asyncio.gather(self._scheduling, return_exceptions=True)
         if self._dispatching is not None:
             await self._dispatching
         await self.dispatcher.drain(self.clock.now() + drain_ms)

@@ -12,7 +12,23 @@ from collections.abc import Callable, Iterable
 
 from outrider.domain.errors import NotFound, OutriderError, Refusal, Unavailable
 from outrider.engine.runtime import Engine
-from outrider.http import access, answers, dead_letters, errors, health, keys, logs, messages, publishing
+from outrider.http import (
+    access,
+    answers,
+    dead_letters,
+    description,
+    errors,
+    flow_control,
+    health,
+    keys,
+    logs,
+    messages,
+    publishing,
+    queues,
+    schedules,
+    url_groups,
+    usage,
+)
 from outrider.http.answers import Answer, Receive, Scope, Send
 from outrider.http.burst import BurstLimit
 from outrider.http.calls import Call, Disconnected
@@ -32,12 +48,17 @@ def create_app(engine: Engine, *, metrics: Callable[[], bytes] | None = None) ->
         *messages.ROUTES,
         *logs.ROUTES,
         *dead_letters.ROUTES,
+        *schedules.ROUTES,
+        *queues.ROUTES,
+        *url_groups.ROUTES,
+        *flow_control.ROUTES,
+        *usage.ROUTES,
         *keys.ROUTES,
         *health.ROUTES,
     ]
     if metrics is not None:
         rows.append(health.metrics_route(metrics))
-    return App(engine, rows)
+    return App(engine, description.describing(rows))
 
 
 class App:

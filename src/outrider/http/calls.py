@@ -15,6 +15,10 @@ Pairs = Sequence[tuple[bytes, bytes]]
 """Header fields as they came: names in lower case, order and repetition kept."""
 
 
+SEND_A_REFERENCE = "store the payload elsewhere and publish a reference to it"
+"""What to do about a message's body that is too large."""
+
+
 class Disconnected(Exception):
     """The client went away before its body had arrived whole; there is nobody to answer and nothing to store."""
 

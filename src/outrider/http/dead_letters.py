@@ -9,12 +9,15 @@ from outrider.domain.query import DeadLetterQuery
 from outrider.http import answers, bulk
 from outrider.http.answers import Answer
 from outrider.http.calls import Call
-from outrider.http.publishing import present_publication
+from outrider.http.operations import Operation
+from outrider.http.publications import PUBLICATION, present_publication
 from outrider.http.routes import Needs, Route
-from outrider.wire.filters import MOST_DEAD_LETTERS, parse_dead_letter_query
+from outrider.wire.bodies import ids_body
+from outrider.wire.filters import DEAD_LETTER_PARAMETERS, MOST_DEAD_LETTERS, parse_dead_letter_query
 from outrider.wire.options import parse_options
-from outrider.wire.present import present_dead_letter
+from outrider.wire.present import DEAD_LETTER, DEAD_LETTER_PAGE, DELETED, present_dead_letter
 from outrider.wire.query import decode_query, split_query
+from outrider.wire.schema import list_of, text, thing
 
 
 async def list_some(call: Call) -> Answer:
@@ -79,11 +82,36 @@ def _overrides(call: Call, options: list[tuple[str, str]]) -> OptionPatch:
     return parse_options(headers, options, call.engine.limits)
 
 
+RETRIED = thing(
+    "Retried", {"responses": list_of(PUBLICATION)}, {"cursor": text("There is more: asks for what follows.")}
+)
+_DELETE_MANY = Operation(
+    "Delete the dead letters that are named in the body or the query, or the first of those that the query describes.",
+    DELETED,
+    body=ids_body("dlqIds"),
+    query=DEAD_LETTER_PARAMETERS,
+)
+_RETRY_MANY = Operation(
+    "Publish named or filtered dead letters anew, all of them or none; headers override their options.",
+    RETRIED,
+    statuses=(201,),
+    body=ids_body("dlqIds"),
+    query=DEAD_LETTER_PARAMETERS,
+    takes_options=True,
+)
+_RETRY = Operation("Publish a dead letter anew; headers override its options.", PUBLICATION, takes_options=True)
+
 ROUTES = (
-    Route("GET", "/v2/dlq", list_some, Needs.READ),
-    Route("DELETE", "/v2/dlq", delete_many, Needs.CHANGE),
-    Route("POST", "/v2/dlq/retry", retry_many, Needs.CHANGE),
-    Route("POST", "/v2/dlq/retry/{id}", retry, Needs.CHANGE),
-    Route("GET", "/v2/dlq/{id}", show, Needs.READ),
-    Route("DELETE", "/v2/dlq/{id}", delete, Needs.CHANGE),
+    Route(
+        "GET",
+        "/v2/dlq",
+        list_some,
+        Needs.READ,
+        Operation("Dead letters, page by page.", DEAD_LETTER_PAGE, query=DEAD_LETTER_PARAMETERS),
+    ),
+    Route("DELETE", "/v2/dlq", delete_many, Needs.CHANGE, _DELETE_MANY),
+    Route("POST", "/v2/dlq/retry", retry_many, Needs.CHANGE, _RETRY_MANY),
+    Route("POST", "/v2/dlq/retry/{id}", retry, Needs.CHANGE, _RETRY),
+    Route("GET", "/v2/dlq/{id}", show, Needs.READ, Operation("One dead letter.", DEAD_LETTER)),
+    Route("DELETE", "/v2/dlq/{id}", delete, Needs.CHANGE, Operation("Delete a dead letter.")),
 )

@@ -8,7 +8,9 @@ from importlib.metadata import version
 from outrider.http import answers
 from outrider.http.answers import Answer
 from outrider.http.calls import Call
+from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
+from outrider.wire.schema import map_of, text, thing
 
 
 async def index(_call: Call) -> Answer:
@@ -31,7 +33,8 @@ def metrics_route(render: Callable[[], bytes]) -> Route:
     async def metrics(_call: Call) -> Answer:
         return Answer(200, render(), _PROMETHEUS)
 
-    return Route("GET", "/metrics", metrics, Needs.OPEN)
+    operation = Operation("Metrics in Prometheus' text format.", text(), media="text/plain")
+    return Route("GET", "/metrics", metrics, Needs.OPEN, operation)
 
 
 _OK = answers.json({"status": "ok"})
@@ -41,20 +44,31 @@ _INDEX = answers.json(
         "name": "outrider",
         "version": version("outrider"),
         "links": {
+            "docs": "/docs",
+            "openapi": "/openapi.json",
             "publish": "/v2/publish/{destination}",
+            "enqueue": "/v2/enqueue/{queue}/{destination}",
             "batch": "/v2/batch",
             "messages": "/v2/messages/{id}",
             "logs": "/v2/logs",
             "dlq": "/v2/dlq",
+            "schedules": "/v2/schedules",
+            "queues": "/v2/queues",
+            "urlGroups": "/v2/url-groups",
+            "flowControl": "/v2/flowControl",
             "keys": "/v2/keys",
+            "usage": "/v2/usage",
             "health": "/healthz",
             "readiness": "/readyz",
         },
     }
 )
 
+INDEX = thing("Index", {"name": text(), "version": text(), "links": map_of(text())})
+HEALTH = thing("Health", {"status": text()})
+
 ROUTES = (
-    Route("GET", "/", index, Needs.OPEN),
-    Route("GET", "/healthz", alive, Needs.OPEN),
-    Route("GET", "/readyz", ready, Needs.OPEN),
+    Route("GET", "/", index, Needs.OPEN, Operation("What this is, and where things are.", INDEX)),
+    Route("GET", "/healthz", alive, Needs.OPEN, Operation("Whether the server answers.", HEALTH)),
+    Route("GET", "/readyz", ready, Needs.OPEN, Operation("Whether publishing and delivering work; else 503.", HEALTH)),
 )

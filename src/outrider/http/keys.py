@@ -6,7 +6,9 @@ from outrider.domain.tenant import SigningKeys
 from outrider.http import answers
 from outrider.http.answers import Answer
 from outrider.http.calls import Call
+from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
+from outrider.wire.schema import text, thing
 
 
 async def show(call: Call) -> Answer:
@@ -21,8 +23,11 @@ def _present(pair: SigningKeys) -> Answer:
     return answers.json({"current": pair.current, "next": pair.next})
 
 
+KEYS = thing("SigningKeys", {"current": text("What signs deliveries."), "next": text("What will, after a rotation.")})
+_ROTATE = Operation("Make the next key the current one, and a fresh one the next.", KEYS)
+
 ROUTES = (
-    Route("GET", "/v2/keys", show, Needs.READ),
-    Route("POST", "/v2/keys/rotate", rotate, Needs.CHANGE),
-    Route("POST", "/v2/rotate", rotate, Needs.CHANGE),
+    Route("GET", "/v2/keys", show, Needs.READ, Operation("The keys that sign deliveries.", KEYS)),
+    Route("POST", "/v2/keys/rotate", rotate, Needs.CHANGE, _ROTATE),
+    Route("POST", "/v2/rotate", rotate, Needs.CHANGE, _ROTATE),
 )

@@ -7,9 +7,10 @@ from typing import Any
 from outrider.http import answers
 from outrider.http.answers import Answer
 from outrider.http.calls import Call
+from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
-from outrider.wire.filters import parse_log_query
-from outrider.wire.present import present_entry
+from outrider.wire.filters import LOG_PARAMETERS, parse_log_query
+from outrider.wire.present import EVENT_PAGE, LOG_PAGE, present_entry
 from outrider.wire.query import decode_query
 
 
@@ -29,7 +30,10 @@ async def _page(call: Call) -> dict[str, Any]:
     return answers.paged({"events": entries}, page.cursor)
 
 
+_EVENTS = Operation("What happened, page by page; the older name of /v2/logs.", EVENT_PAGE, query=LOG_PARAMETERS)
+_LOGS = Operation("What happened to messages, page by page.", LOG_PAGE, query=LOG_PARAMETERS)
+
 ROUTES = (
-    Route("GET", "/v2/events", list_events, Needs.READ),
-    Route("GET", "/v2/logs", list_logs, Needs.READ),
+    Route("GET", "/v2/events", list_events, Needs.READ, _EVENTS),
+    Route("GET", "/v2/logs", list_logs, Needs.READ, _LOGS),
 )

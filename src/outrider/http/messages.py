@@ -7,9 +7,11 @@ from msgspec import structs
 from outrider.http import answers, bulk
 from outrider.http.answers import Answer
 from outrider.http.calls import Call
+from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
-from outrider.wire.filters import parse_cancel_query
-from outrider.wire.present import present_message
+from outrider.wire.bodies import ids_body
+from outrider.wire.filters import CANCEL_PARAMETERS, parse_cancel_query
+from outrider.wire.present import CANCELED, MESSAGE, present_message
 from outrider.wire.query import decode_query, split_query
 
 
@@ -35,8 +37,16 @@ async def cancel_many(call: Call) -> Answer:
     return answers.json({"cancelled": await call.engine.messages.cancel_many(call.tenant, which, asked.count)})
 
 
+_CANCEL = Operation("Cancel a message.", CANCELED)
+_CANCEL_MANY = Operation(
+    "Cancel the messages that are named in the body, those that the query describes, or all.",
+    CANCELED,
+    body=ids_body("messageIds"),
+    query=CANCEL_PARAMETERS,
+)
+
 ROUTES = (
-    Route("GET", "/v2/messages/{id}", show, Needs.READ),
-    Route("DELETE", "/v2/messages/{id}", cancel, Needs.CHANGE),
-    Route("DELETE", "/v2/messages", cancel_many, Needs.CHANGE),
+    Route("GET", "/v2/messages/{id}", show, Needs.READ, Operation("One message.", MESSAGE)),
+    Route("DELETE", "/v2/messages/{id}", cancel, Needs.CHANGE, _CANCEL),
+    Route("DELETE", "/v2/messages", cancel_many, Needs.CHANGE, _CANCEL_MANY),
 )

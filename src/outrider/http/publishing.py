@@ -2,104 +2,130 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec import UNSET
 
 from outrider.domain.errors import Malformed, Refusal
 from outrider.domain.options import OptionPatch
-from outrider.engine.publisher import FanOut, Publication, PublishRequest
-from outrider.http import answers, errors
+from outrider.engine.publisher import PublishRequest
+from outrider.http import answers, errors, publications, schedules
 from outrider.http.answers import Answer
-from outrider.http.calls import Call
+from outrider.http.calls import SEND_A_REFERENCE, Call
+from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
-from outrider.wire.bodies import BatchItem, parse_batch
+from outrider.wire.bodies import BATCH, BatchItem, parse_batch
 from outrider.wire.destination import no_llm_provider, parse_target
+from outrider.wire.names import check_name
 from outrider.wire.options import parse_options
+from outrider.wire.schedules import SCHEDULE_CREATED
+from outrider.wire.schema import ERROR, either, list_of
 
-_SEND_A_REFERENCE = "store the payload elsewhere and publish a reference to it"
 _SEND_SMALLER_BATCHES = "split the batch"
 
 
 async def publish(call: Call) -> Answer:
-    """Store a message, or one for each endpoint of a group; 202 where all were stored before."""
-    limits = call.engine.limits
-    target = parse_target(call.params["destination"], call.query)
-    patch = _deliverable(parse_options(call.header_texts(), target.options, limits))
-    body = await call.body(limits.body_bytes, _SEND_A_REFERENCE)
-    published = await call.engine.publisher.publish(
-        PublishRequest(
-            tenant=call.tenant,
-            destination=target.destination,
-            patch=patch,
-            body=body,
-            caller_ip=call.caller_ip,
-        )
-    )
-    return answers.json(present(published), 202 if _all_duplicates(published) else 200)
+    """Store a message, or one for each endpoint of a group; with Upstash-Cron, a schedule."""
+    return await _publish(call, None)
+
+
+async def enqueue(call: Call) -> Answer:
+    """Publish through a queue, which is made on first use."""
+    return await _publish(call, check_name("queue", call.param("queue")))
 
 
 async def publish_batch(call: Call) -> Answer:
     """Store every item that can be sent, in one transaction; an item that cannot is answered by its error."""
     limits = call.engine.limits
     items = parse_batch(await call.body(limits.batch_bytes, _SEND_SMALLER_BATCHES), limits)
-    requests = [_request(call, item, f"item {index} of the batch: ") for index, item in enumerate(items)]
+    requests = [_request_of(call, index, item) for index, item in enumerate(items)]
     published = await call.engine.publisher.publish_batch(requests)
-    return answers.json([errors.describe(one) if isinstance(one, Refusal) else present(one) for one in published])
+    return answers.json(
+        [errors.describe(one) if isinstance(one, Refusal) else publications.present(one) for one in published]
+    )
 
 
 async def refuse_llm(_call: Call) -> Answer:
     raise no_llm_provider()
 
 
-def present(published: Publication | FanOut) -> dict[str, Any] | list[dict[str, Any]]:
-    """What a producer reads: an object for a URL, an array for a group."""
-    if isinstance(published, FanOut):
-        return [present_publication(one) for one in published.publications]
-    return present_publication(published)
+async def _publish(call: Call, queue: str | None) -> Answer:
+    limits = call.engine.limits
+    target = parse_target(call.params["destination"], call.query)
+    patch = parse_options(call.header_texts(), target.options, limits)
+    if patch.cron is not UNSET:
+        return await schedules.keep(call, target.destination, patch, queue)
+    body = await call.body(limits.body_bytes, SEND_A_REFERENCE)
+    published = await call.engine.publisher.publish(
+        PublishRequest(
+            tenant=call.tenant,
+            destination=target.destination,
+            patch=patch,
+            body=body,
+            queue=_queue_of(queue, patch),
+            caller_ip=call.caller_ip,
+        )
+    )
+    return publications.answer(published)
 
 
-def present_publication(publication: Publication) -> dict[str, Any]:
-    said = {"messageId": publication.message_id, "url": publication.url}
-    return {**said, "deduplicated": True} if publication.deduplicated else said
-
-
-def _all_duplicates(published: Publication | FanOut) -> bool:
-    if isinstance(published, FanOut):
-        return bool(published.publications) and all(one.deduplicated for one in published.publications)
-    return published.deduplicated
-
-
-def _request(call: Call, item: BatchItem, where: str) -> PublishRequest:
+def _request_of(call: Call, index: int, item: BatchItem) -> PublishRequest:
+    if item.patch.cron is not UNSET:
+        raise Malformed(
+            f"item {index} of the batch: Upstash-Cron '{item.patch.cron}' asks for a schedule, "
+            "and a batch holds messages alone",
+            code="invalid_item",
+            hint="create each schedule by POST /v2/schedules/{destination}",
+        )
     return PublishRequest(
         tenant=call.tenant,
         destination=item.destination,
-        patch=_deliverable(item.patch, where),
+        patch=item.patch,
         body=item.body,
-        queue=item.queue,
+        queue=_queue_of(item.queue, item.patch),
         caller_ip=call.caller_ip,
     )
 
 
-def _deliverable(patch: OptionPatch, where: str = "") -> OptionPatch:
-    """The patch of a message to be sent now or later, once. A schedule is not taken for a single message."""
-    if patch.cron is not UNSET:
-        raise Malformed(
-            f"{where}Upstash-Cron '{patch.cron}' asks for a schedule, and this server keeps none",
-            code="no_schedules",
-            hint="leave Upstash-Cron out to publish once",
-        )
-    return patch
+def _queue_of(named: str | None, patch: OptionPatch) -> str | None:
+    """The queue that the path or the item names, else Upstash-Queue-Name's."""
+    if named is None and patch.queue is not UNSET:
+        return patch.queue
+    return named
 
 
 # Webhook senders cannot choose their method: all of these publish.
 _METHODS = ("POST", "GET", "PUT", "PATCH", "DELETE")
 
+_ANSWER = either(*publications.PUBLISHED["anyOf"], SCHEDULE_CREATED)
+_PUBLISH = Operation(
+    "Publish a message to a URL, or one to each endpoint of a URL group; with Upstash-Cron, create a schedule.",
+    _ANSWER,
+    statuses=(200, 202),
+    takes_options=True,
+    takes_bytes=True,
+)
+_ENQUEUE = Operation(
+    "Publish through a queue, which delivers in order; it is made on first use.",
+    _ANSWER,
+    statuses=(200, 202),
+    takes_options=True,
+    takes_bytes=True,
+)
+_BATCH = Operation(
+    "Publish many messages in one transaction; an item that cannot be sent is answered by its error.",
+    list_of(either(*publications.PUBLISHED["anyOf"], ERROR), "One answer for each item, in order."),
+    body=BATCH,
+)
+_NO_LLM = Operation("Refused: name the provider's URL as the destination.", ERROR, statuses=(400,))
+
 ROUTES = (
     *(
-        Route(method, "/v2/publish/{destination:rest}", publish, Needs.CHANGE, burst_limited=False)
+        Route(method, path, handle, Needs.CHANGE, operation, burst_limited=False)
+        for path, handle, operation in (
+            ("/v2/publish/{destination:rest}", publish, _PUBLISH),
+            ("/v2/enqueue/{queue}/{destination:rest}", enqueue, _ENQUEUE),
+        )
         for method in _METHODS
     ),
-    Route("POST", "/v2/batch", publish_batch, Needs.CHANGE, burst_limited=False),
-    Route("POST", "/llm/v1/chat/completions", refuse_llm, Needs.OPEN),
+    Route("POST", "/v2/batch", publish_batch, Needs.CHANGE, _BATCH, burst_limited=False),
+    Route("POST", "/llm/v1/chat/completions", refuse_llm, Needs.OPEN, _NO_LLM),
 )

@@ -2,7 +2,7 @@
 
 A path is literal words, matched in any case, and parameters: `{id}` is one segment, `{key:rest}`
 is everything, slashes included, up to the words that follow it or to the end. Matching looks at
-the raw path: nothing is decoded or collapsed before.
+the raw path: nothing is decoded or collapsed before. Of two rows that fit, the first counts.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from outrider.http.answers import Answer
 from outrider.http.calls import Call
+from outrider.http.operations import Operation
 
 Handler = Callable[[Call], Awaitable[Answer]]
 
@@ -28,12 +29,18 @@ class Needs(Enum):
 
 
 class Route(Struct, frozen=True):
-    """One row of the API."""
+    """One row of the API.
+
+    Attributes:
+        operation: what the API description says of it.
+        burst_limited: whether its calls count against the burst limit.
+    """
 
     method: str
     path: str
     handle: Handler
     needs: Needs
+    operation: Operation
     burst_limited: bool = True
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -14,6 +16,9 @@ from outrider.domain.options import OptionPatch
 from outrider.wire.destination import parse_destination
 from outrider.wire.names import as_header_value, by_name, check_name
 from outrider.wire.options import parse_options
+from outrider.wire.schema import NAME, URL, Schema, either, list_of, map_of, text, thing
+
+T = TypeVar("T")
 
 MOST_HEADERS = 200
 LONGEST_HEADERS = 65_536
@@ -68,6 +73,36 @@ def parse_ids(body: bytes, field: str) -> tuple[str, ...] | None:
     if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
         raise Malformed(f"{field} is not a list of strings", code="invalid_json")
     return tuple(dict.fromkeys(ids))
+
+
+def ids_body(field: str) -> Schema:
+    """The schema of what `parse_ids` reads."""
+    return thing(f"{field[0].upper()}{field[1:]}", {}, {field: list_of(text())})
+
+
+def decode_body(body: bytes, kind: type[T], example: str) -> T:
+    """A JSON body as a struct of the kind. Raises Malformed with the place, the rule and the example."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"the body cannot be read: {error}", code="invalid_body", hint=f"write {example}") from None
+
+
+def header_pairs(headers: dict[str, str | list[str] | None]) -> list[tuple[str, str]]:
+    """Headers that stand in JSON, as pairs; nulls are absent. Raises Malformed if they are too many or too long."""
+    pairs = []
+    size = 0
+    for name, said in headers.items():
+        for value in () if said is None else (said,) if isinstance(said, str) else said:
+            pairs.append((name, as_header_value(value)))
+            size += len(name) + len(value)
+    if len(pairs) > MOST_HEADERS or size > LONGEST_HEADERS:
+        raise Malformed(
+            f"its {len(pairs)} headers of {size} characters are over the limit of {MOST_HEADERS} or {LONGEST_HEADERS}",
+            code="invalid_item",
+            hint="send what is long in the body",
+        )
+    return pairs
 
 
 def check_body_size(size: int, limits: Limits) -> None:
@@ -165,7 +200,7 @@ def _item_of(item: _Item, body: bytes, limits: Limits) -> BatchItem:
         raise Malformed("it has no destination", code="invalid_item", hint=_ITEM_HINT)
     return BatchItem(
         destination=parse_destination(item.destination),
-        patch=parse_options(_header_pairs(item.headers or {}), (), limits),
+        patch=parse_options(header_pairs(item.headers or {}), (), limits),
         body=body,
         queue=None if item.queue is None else check_name("queue", item.queue),
     )
@@ -179,17 +214,13 @@ def _body_of(raw: Raw) -> bytes:
     return _decode_text(text).encode() if text.startswith(b'"') else text
 
 
-def _header_pairs(headers: dict[str, str | list[str] | None]) -> list[tuple[str, str]]:
-    pairs = []
-    size = 0
-    for name, said in headers.items():
-        for value in () if said is None else (said,) if isinstance(said, str) else said:
-            pairs.append((name, as_header_value(value)))
-            size += len(name) + len(value)
-    if len(pairs) > MOST_HEADERS or size > LONGEST_HEADERS:
-        raise Malformed(
-            f"its {len(pairs)} headers of {size} characters are over the limit of {MOST_HEADERS} or {LONGEST_HEADERS}",
-            code="invalid_item",
-            hint="send what is long in the body",
-        )
-    return pairs
+_BATCH_ITEM = thing(
+    "BatchItem",
+    {"destination": either(URL, NAME)},
+    {
+        "headers": map_of(either(text(), list_of(text())), "Options, as the headers of a publish say them."),
+        "body": {"description": "A string is sent as it stands, anything else as its JSON text."},
+        "queue": NAME,
+    },
+)
+BATCH = list_of(_BATCH_ITEM)

@@ -8,23 +8,18 @@ is refused, and so is an empty value: neither may turn "some" into "all".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from outrider.domain.errors import Malformed
 from outrider.domain.event import IN_PROGRESS, EventKind
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
-from outrider.wire.names import quoted
-from outrider.wire.query import TOKEN_PARAMETER
+from outrider.wire.parameters import Parameter, Parameters, Table, boolean, read_parameters, table_of
 
 MOST_ENTRIES = 1000
 MOST_DEAD_LETTERS = 100
 MOST_CANCELED = 500
 DEFAULT_COUNT = 100
-
-Parameters = Sequence[tuple[str, str]]
 
 
 class LogRequest(Struct, frozen=True):
@@ -60,7 +55,7 @@ class CancelRequest(Struct, frozen=True):
 
 def parse_log_query(parameters: Parameters) -> LogRequest:
     """Raises Malformed naming the parameter, its value and the rule."""
-    said = _read(parameters, _LOG)
+    said = read_parameters(parameters, LOG_PARAMETERS)
     return LogRequest(
         LogQuery(
             filter=_filter(said),
@@ -75,7 +70,7 @@ def parse_log_query(parameters: Parameters) -> LogRequest:
 
 def parse_dead_letter_query(parameters: Parameters) -> DeadLetterRequest:
     """Raises Malformed naming the parameter, its value and the rule."""
-    said = _read(parameters, _DEAD_LETTERS)
+    said = read_parameters(parameters, DEAD_LETTER_PARAMETERS)
     query = DeadLetterQuery(
         filter=_filter(said),
         ids=said.get("dead_letter_ids", ()),
@@ -84,15 +79,15 @@ def parse_dead_letter_query(parameters: Parameters) -> DeadLetterRequest:
         count=min(said.get("count", DEFAULT_COUNT), MOST_DEAD_LETTERS),
         cursor=said.get("cursor"),
     )
-    return DeadLetterRequest(query, _filters_among(said, _DEAD_LETTERS))
+    return DeadLetterRequest(query, _filters_among(said, DEAD_LETTER_PARAMETERS))
 
 
 def parse_cancel_query(parameters: Parameters) -> CancelRequest:
     """Raises Malformed naming the parameter, its value and the rule."""
-    said = _read(parameters, _MESSAGES)
+    said = read_parameters(parameters, CANCEL_PARAMETERS)
     count = said.get("count")
     return CancelRequest(
-        _filter(said), None if count is None else min(count, MOST_CANCELED), _filters_among(said, _MESSAGES)
+        _filter(said), None if count is None else min(count, MOST_CANCELED), _filters_among(said, CANCEL_PARAMETERS)
     )
 
 
@@ -154,111 +149,64 @@ def _latest_first(value: str) -> bool:
     return orders[value.lower()]
 
 
-def _boolean(value: str) -> bool:
-    known = {"true": True, "1": True, "false": False, "0": False}
-    if value.lower() not in known:
-        raise ValueError("is neither true nor false")
-    return known[value.lower()]
-
-
 def _ignored(_: str) -> None:
     return None
-
-
-class _Parameter(Struct, frozen=True):
-    """How a parameter is read. `field` is None for what is accepted and means nothing here."""
-
-    name: str
-    field: str | None
-    read: Callable[[str], Any]
 
 
 _PAGING = ("count", "cursor", "latest_first", "trim_body")
 
 _COMMON = (
-    _Parameter("messageIds", "ids", _list),
-    _Parameter("messageId", "ids", _list),
-    _Parameter("url", "urls", _urls),
-    _Parameter("topicName", "groups", _list),
-    _Parameter("queueName", "queues", _list),
-    _Parameter("scheduleId", "schedule_ids", _list),
-    _Parameter("label", "labels", _list),
-    _Parameter("flowControlKey", "flow_control_keys", _text),
-    _Parameter("callerIp", "caller_ips", _list),
-    _Parameter("fromDate", "time_from", _instant),
-    _Parameter("toDate", "time_to", _instant),
-    _Parameter("count", "count", _count),
+    Parameter("messageIds", "ids", _list, "The ids of messages."),
+    Parameter("messageId", "ids", _list, "The id of a message."),
+    Parameter("url", "urls", _urls, "The destination, byte for byte."),
+    Parameter("topicName", "groups", _list, "The URL group that was published to."),
+    Parameter("queueName", "queues", _list, "The queue."),
+    Parameter("scheduleId", "schedule_ids", _list, "The schedule that published."),
+    Parameter("label", "labels", _list, "One of the labels."),
+    Parameter(
+        "flowControlKey", "flow_control_keys", _text, "The flow-control key, whole: it is never parted at commas."
+    ),
+    Parameter("callerIp", "caller_ips", _list, "The address that published."),
+    Parameter("fromDate", "time_from", _instant, "From this moment on, Unix milliseconds."),
+    Parameter("toDate", "time_to", _instant, "Up to and with this moment, Unix milliseconds."),
+    Parameter("count", "count", _count, "At most so many."),
 )
-_PLACE = (_Parameter("host", "hosts", _lower_list), _Parameter("path", "paths", _paths))
-_PAGE = (_Parameter("cursor", "cursor", str), _Parameter("order", "latest_first", _latest_first))
+_PLACE = (
+    Parameter("host", "hosts", _lower_list, "The destination's host, with its port if it has one."),
+    Parameter("path", "paths", _paths, "The destination's path."),
+)
+_PAGE = (
+    Parameter("cursor", "cursor", str, "Where the page before ended: its `cursor`."),
+    Parameter("order", "latest_first", _latest_first, "latestFirst (the default) or earliestFirst."),
+)
 
 
-def _table(*parameters: _Parameter) -> dict[str, _Parameter]:
-    return {parameter.name.lower(): parameter for parameter in parameters}
-
-
-_LOG = _table(
+LOG_PARAMETERS = table_of(
     *_COMMON,
     *_PLACE,
     *_PAGE,
-    _Parameter("state", "kinds", _kinds),
-    _Parameter("trimBody", "trim_body", _boolean),
-    _Parameter("api", None, _ignored),
+    Parameter("state", "kinds", _kinds, "The state of the entry; IN_PROGRESS stands for ACTIVE, RETRY and ERROR."),
+    Parameter("trimBody", "trim_body", boolean, "Leave out the bodies."),
+    Parameter("api", None, _ignored, "Accepted and ignored."),
 )
-_DEAD_LETTERS = _table(
+DEAD_LETTER_PARAMETERS = table_of(
     *_COMMON,
     *_PAGE,
-    _Parameter("dlqIds", "dead_letter_ids", _list),
-    _Parameter("responseStatus", "response_statuses", _statuses),
-    _Parameter("source", None, _ignored),
-    _Parameter("api", None, _ignored),
+    Parameter("dlqIds", "dead_letter_ids", _list, "The ids of dead letters."),
+    Parameter(
+        "responseStatus", "response_statuses", _statuses, "The last status of the destination; 0 for no response."
+    ),
+    Parameter("source", None, _ignored, "Accepted and ignored."),
+    Parameter("api", None, _ignored, "Accepted and ignored."),
 )
-_MESSAGES = _table(*_COMMON, *_PLACE, _Parameter("cursor", None, _ignored))
-
-
-def _read(parameters: Parameters, table: dict[str, _Parameter]) -> dict[str, Any]:
-    said: dict[str, Any] = {}
-    for name, value in parameters:
-        if name == TOKEN_PARAMETER:
-            continue
-        parameter = table.get(name.lower())
-        if parameter is None:
-            raise Malformed(
-                f"query parameter {quoted(name)} is not known here",
-                code="unknown_parameter",
-                hint=f"the parameters are {', '.join(known.name for known in table.values())}",
-            )
-        field = parameter.field
-        if field is None:
-            continue
-        read = _value_of(parameter, value)
-        before = said.get(field)
-        if before is None:
-            said[field] = read
-        elif isinstance(read, tuple):
-            said[field] = tuple(dict.fromkeys((*before, *read)))
-        elif before != read:
-            raise Malformed(f"query parameter {parameter.name} is given twice with different values; give it once")
-    return said
-
-
-def _value_of(parameter: _Parameter, value: str) -> Any:
-    try:
-        if not value:
-            raise ValueError("is empty; write a value or leave the parameter out")  # noqa: TRY301 - one way out
-        read = parameter.read(value)
-        if isinstance(read, tuple) and "" in read:
-            raise ValueError("has an empty part between its commas")  # noqa: TRY301 - as above
-    except ValueError as error:
-        raise Malformed(f"query parameter {parameter.name} {quoted(value)} {error}", code="invalid_parameter") from None
-    return read
+CANCEL_PARAMETERS = table_of(*_COMMON, *_PLACE, Parameter("cursor", None, _ignored, "Accepted and ignored."))
 
 
 def _filter(said: dict[str, Any]) -> MessageFilter:
     return MessageFilter(**{name: said[name] for name in MessageFilter.__struct_fields__ if name in said})
 
 
-def _filters_among(said: dict[str, Any], table: dict[str, _Parameter]) -> tuple[str, ...]:
+def _filters_among(said: dict[str, Any], table: Table) -> tuple[str, ...]:
     """The names of what narrows the choice; of two names for one thing, the first in the table."""
     names: dict[str, str] = {}
     for parameter in table.values():

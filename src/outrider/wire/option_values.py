@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, cast
 
+from outrider.domain.cron import Cron
 from outrider.domain.duration import format_duration, parse_duration
 from outrider.domain.errors import Malformed
 from outrider.domain.expression import compile_expression
@@ -180,10 +181,9 @@ def name(value: str, _: Limits) -> str:
 
 
 def cron(value: str, _: Limits) -> str:
-    """Only that there is one: schedules read it."""
     if not value:
         raise ValueError("is empty; write five fields, such as '*/5 * * * *'")
-    return value
+    return Cron.parse(value).text
 
 
 def jitter(value: str, limits: Limits) -> int:

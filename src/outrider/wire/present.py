@@ -9,17 +9,19 @@ import base64
 import hashlib
 
 from outrider.domain.attempt import Response
+from outrider.domain.event import EventKind
 from outrider.domain.message import DeadLetter, Message, MessageState
 from outrider.domain.options import Callback, DeliveryOptions, Headers
 from outrider.ports import LogEntry
 from outrider.wire.names import by_name
+from outrider.wire.schema import FLOW_CONTROL, HEADERS, LABELS, SECONDS, TIME_MS, integer, list_of, one_of, text, thing
 
 Presented = dict[str, object]
 
 
 def present_message(message: Message) -> Presented:
     """A message as `GET /v2/messages/{id}` shows it."""
-    return _without_none(
+    return without_none(
         {
             "messageId": message.id,
             "url": message.url,
@@ -29,8 +31,8 @@ def present_message(message: Message) -> Presented:
             "createdAt": message.created_at,
             "state": state_of(message),
             **_origin(message),
-            "callbackHeader": _headers_of(message.options.callback, message.options),
-            "failureCallbackHeader": _headers_of(message.options.failure_callback, message.options),
+            "callbackHeader": shown_callback_headers(message.options.callback, message.options),
+            "failureCallbackHeader": shown_callback_headers(message.options.failure_callback, message.options),
             "header": shown_headers(message.options.headers, message.options),
             **shown_body(message.body, message.options),
             "callerIP": message.caller_ip,
@@ -50,7 +52,7 @@ def present_entry(entry: LogEntry, *, trim_body: bool = False) -> Presented:
     response = event.response
     response_header = None if response is None else by_name(response.headers)
     response_body = {} if response is None or trim_body else _text_or_base64("responseBody", response.body)
-    return _without_none(
+    return without_none(
         {
             "time": event.time,
             "messageId": message.id,
@@ -64,8 +66,8 @@ def present_entry(entry: LogEntry, *, trim_body: bool = False) -> Presented:
             "method": options.method,
             "timeout": options.timeout_ms,
             "maxRetries": options.retries,
-            "callbackHeaders": _headers_of(options.callback, options),
-            "failureCallbackHeaders": _headers_of(options.failure_callback, options),
+            "callbackHeaders": shown_callback_headers(options.callback, options),
+            "failureCallbackHeaders": shown_callback_headers(options.failure_callback, options),
             "retryDelayExpr": options.retry_delay,
             "retryDelayExpression": options.retry_delay,
             "responseStatus": None if response is None else response.status,
@@ -120,6 +122,17 @@ def shown_headers(headers: Headers, options: DeliveryOptions) -> dict[str, list[
     return by_name(headers) or None
 
 
+def shown_callback_headers(callback: Callback | None, source: DeliveryOptions) -> dict[str, list[str]] | None:
+    """A callback's headers, hidden where it or its source hides them."""
+    if callback is None:
+        return None
+    kept = tuple(
+        (name, redacted(value.encode("latin-1", "replace"))) if source.redaction.hides_header(name) else (name, value)
+        for name, value in callback.options.headers
+    )
+    return shown_headers(kept, callback.options)
+
+
 def shown_body(body: bytes, options: DeliveryOptions) -> dict[str, str]:
     """The body as `body` if it is UTF-8, else as `bodyBase64`; redacted if hidden, absent if empty."""
     if options.redaction.body:
@@ -151,6 +164,11 @@ def seconds(ms: int) -> int | float:
     return ms / 1000 if rest else whole
 
 
+def without_none(fields: Presented) -> Presented:
+    """The fields without those that are not there."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def _origin(message: Message) -> Presented:
     """Where the message comes from and whom it reports to; None where it does not."""
     options = message.options
@@ -163,17 +181,6 @@ def _origin(message: Message) -> Presented:
         "callback": None if options.callback is None else options.callback.url,
         "failureCallback": None if options.failure_callback is None else options.failure_callback.url,
     }
-
-
-def _headers_of(callback: Callback | None, source: DeliveryOptions) -> dict[str, list[str]] | None:
-    """A callback's headers, hidden where it or its source hides them."""
-    if callback is None:
-        return None
-    kept = tuple(
-        (name, redacted(value.encode("latin-1", "replace"))) if source.redaction.hides_header(name) else (name, value)
-        for name, value in callback.options.headers
-    )
-    return shown_headers(kept, callback.options)
 
 
 def _body_base64(body: bytes, options: DeliveryOptions) -> str | None:
@@ -199,5 +206,75 @@ def _text_or_base64(name: str, value: bytes) -> dict[str, str]:
         return {f"{name}Base64": base64.b64encode(value).decode()}
 
 
-def _without_none(fields: Presented) -> Presented:
-    return {name: value for name, value in fields.items() if value is not None}
+_STATES = tuple(kind.value for kind in EventKind)
+_ORIGIN = {
+    "topicName": text("The URL group it was published to."),
+    "endpointName": text("The name of its endpoint there."),
+    "queueName": text(),
+    "scheduleId": text(),
+    "sourceMessageId": text("The message whose attempt this one, a callback, reports."),
+    "callback": text(),
+    "failureCallback": text(),
+    "callerIP": text(),
+    "callerIp": text(),
+    **LABELS,
+    **FLOW_CONTROL,
+}
+_RESPONSE = {
+    "responseStatus": integer("What the destination answered; 0 for no response."),
+    "responseHeader": HEADERS,
+    "responseBody": text(),
+    "responseBodyBase64": text("The body if it is not UTF-8."),
+}
+_MESSAGE_FIELDS = {
+    "messageId": text(),
+    "url": text("Where it goes."),
+    "method": text(),
+    "maxRetries": integer(),
+    "notBefore": TIME_MS,
+    "createdAt": TIME_MS,
+    "state": one_of(_STATES, "The last thing that happened to it."),
+}
+_MESSAGE_MORE = {
+    **_ORIGIN,
+    "callbackHeader": HEADERS,
+    "failureCallbackHeader": HEADERS,
+    "header": HEADERS,
+    "body": text(),
+    "bodyBase64": text("The body if it is not UTF-8."),
+    "retryDelayExpression": text(),
+    "timeout": SECONDS,
+}
+_CURSOR = {"cursor": text("There is more: asks for the next page.")}
+
+MESSAGE = thing("Message", _MESSAGE_FIELDS, _MESSAGE_MORE)
+DEAD_LETTER = thing(
+    "DeadLetter",
+    {**_MESSAGE_FIELDS, "dlqId": text(), "responseStatus": _RESPONSE["responseStatus"]},
+    {**_MESSAGE_MORE, **_RESPONSE, "error": text("Why it was given up.")},
+)
+ENTRY = thing(
+    "LogEntry",
+    {"time": TIME_MS, "messageId": text(), "state": one_of(_STATES), "url": text()},
+    {
+        "error": text(),
+        "nextDeliveryTime": TIME_MS,
+        **_ORIGIN,
+        "header": HEADERS,
+        "body": text("Base64."),
+        "method": text(),
+        "timeout": integer("Milliseconds."),
+        "maxRetries": integer(),
+        "callbackHeaders": HEADERS,
+        "failureCallbackHeaders": HEADERS,
+        "retryDelayExpr": text(),
+        "retryDelayExpression": text(),
+        **_RESPONSE,
+        "responseHeaders": HEADERS,
+    },
+)
+CANCELED = thing("Cancelled", {"cancelled": integer("How many were.")})
+DELETED = thing("Deleted", {"deleted": integer("How many were.")}, _CURSOR)
+DEAD_LETTER_PAGE = thing("DeadLetterPage", {"messages": list_of(DEAD_LETTER)}, _CURSOR)
+EVENT_PAGE = thing("EventPage", {"events": list_of(ENTRY)}, _CURSOR)
+LOG_PAGE = thing("LogPage", {"logs": list_of(ENTRY), "events": list_of(ENTRY)}, _CURSOR)

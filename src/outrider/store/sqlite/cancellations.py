@@ -12,6 +12,7 @@ from outrider.domain.message import MessageState
 from outrider.domain.query import MessageFilter
 from outrider.ports import Cancellation
 from outrider.store.sqlite.filters import Conditions
+from outrider.store.sqlite.gates import Gates
 from outrider.store.sqlite.messages import end_canceled, log_for_all
 from outrider.store.sqlite.queries import SQL, listed, read_composed
 
@@ -40,7 +41,11 @@ def cancel(connection: Connection, tenant: str, which: MessageFilter, now: Insta
     if held:
         connection.execute(SQL["request_cancellations"], {"seqs": listed([row.seq for row in held])})
     if waiting:
-        end_canceled(connection, [row.seq for row in waiting], now)
+        ended = [row.seq for row in waiting]
+        end_canceled(connection, ended, now)
+        gates = Gates(connection, now)
+        gates.leave(finished=ended)
+        gates.close()
     return Cancellation(
         canceled=tuple(row.id for row in waiting),
         requested=tuple(row.id for row in held),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from sqlite3 import Connection
 
-from outrider.domain.errors import NotFound
+from outrider.domain.errors import LimitReached, NotFound
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message
 from outrider.domain.query import DeadLetterQuery, Page
@@ -76,5 +76,7 @@ def retry_dead_letters(
         # One dead letter becomes one message, however often it is named.
         there.remove(dead_letter_id)
     delete_dead_letters(connection, tenant, ids)
-    (receipts,) = add(connection, [([message for _, message in retries], now)])
+    (receipts,) = add(connection, [([message for _, message in retries], now, None)])
+    if isinstance(receipts, LimitReached):
+        raise receipts
     return receipts

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from outrider.domain.instant import Instant
-from outrider.domain.message import MessageState
+from outrider.domain.message import Message, MessageState
 from outrider.domain.settlement import Settlement, honour_cancellation
 from outrider.ports import Applied, LeaseLost, Verdict
+from outrider.store.sqlite.gates import Gates, meets_gate
 from outrider.store.sqlite.messages import insert_messages
 from outrider.store.sqlite.queries import insert_many, listed, read
 from outrider.store.sqlite.rows import dead_letter_to_row, event_to_row
@@ -43,8 +44,8 @@ def apply(connection: Connection, batches: Sequence[Batch]) -> list[list[Verdict
     verdicts = [
         [_judge(settlement, now, standing, effects) for settlement in settlements] for settlements, now in batches
     ]
-    _carry_out(connection, effects)
-    return verdicts
+    held = _carry_out(connection, effects, max(now for _, now in batches))
+    return [[_as_stored(verdict, held) for verdict in own] for own in verdicts] if held else verdicts
 
 
 def _judge(settlement: Settlement, now: Instant, standing: dict[str, _Standing], effects: list[Effect]) -> Verdict:
@@ -66,7 +67,8 @@ def _judge(settlement: Settlement, now: Instant, standing: dict[str, _Standing],
     return Applied(effective)
 
 
-def _carry_out(connection: Connection, effects: Sequence[Effect]) -> None:
+def _carry_out(connection: Connection, effects: Sequence[Effect], now: Instant) -> Mapping[str, Message]:
+    """By id the follow-ups that a gate holds back, as they stand."""
     insert_many(connection, "settle_messages", [_new_state(*effect) for effect in effects])
     insert_many(
         connection,
@@ -82,7 +84,29 @@ def _carry_out(connection: Connection, effects: Sequence[Effect]) -> None:
             if settlement.dead_letter is not None
         ],
     )
-    insert_messages(connection, [message for _, settlement, _ in effects for message in settlement.follow_ups])
+    gates = Gates(connection, now)
+    passing = [
+        (seq, settlement.state is MessageState.DUE) for seq, settlement, _ in effects if meets_gate(settlement.message)
+    ]
+    if passing:
+        gates.leave(
+            retried=[seq for seq, is_retried in passing if is_retried],
+            finished=[seq for seq, is_retried in passing if not is_retried],
+        )
+    follow_ups = [message for _, settlement, _ in effects for message in settlement.follow_ups]
+    held = insert_messages(connection, follow_ups, gates)
+    gates.close()
+    return held
+
+
+def _as_stored(verdict: Verdict, held: Mapping[str, Message]) -> Verdict:
+    if not isinstance(verdict, Applied):
+        return verdict
+    settlement = verdict.settlement
+    follow_ups = tuple(held.get(message.id, message) for message in settlement.follow_ups)
+    return (
+        verdict if follow_ups == settlement.follow_ups else Applied(structs.replace(settlement, follow_ups=follow_ups))
+    )
 
 
 def _new_state(seq: int, settlement: Settlement, now: Instant) -> tuple[object, ...]:

@@ -9,13 +9,30 @@ from sqlite3 import Connection
 from typing import TypeVar
 
 from outrider.domain.event import Event
+from outrider.domain.flow_control import KeyState
 from outrider.domain.instant import Instant
-from outrider.domain.message import DeadLetter, Message
+from outrider.domain.message import DeadLetter, Message, MessageState
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, Page
+from outrider.domain.queue import Queue
+from outrider.domain.schedule import Schedule
 from outrider.domain.settlement import Settlement
 from outrider.domain.tenant import SigningKeys, Tenant, Token
+from outrider.domain.url_group import UrlGroup
 from outrider.ports import Cancellation, LogEntry, Receipt, Retention, Verdict
-from outrider.store.sqlite import cancellations, dead_letters, log, messages, settlements, tenants, upkeep
+from outrider.store.sqlite import (
+    cancellations,
+    dead_letters,
+    flow_keys,
+    log,
+    messages,
+    queues,
+    schedules,
+    settlements,
+    tenants,
+    upkeep,
+    url_groups,
+    usage,
+)
 from outrider.store.sqlite.database import Database
 from outrider.store.sqlite.lock import ServingLock
 from outrider.store.sqlite.readers import Readers
@@ -96,10 +113,10 @@ class SqliteStore:
 
     # Messages
 
-    async def add(self, messages: Sequence[Message], now: Instant) -> list[Receipt]:
+    async def add(self, messages: Sequence[Message], now: Instant, *, per_day: int | None = None) -> list[Receipt]:
         size = sum(len(message.body) for message in messages)
         self._writer.check_room(len(messages), size)
-        return await self._writer.write_shared(_ADD, (messages, now), rows=len(messages), size=size)
+        return await self._writer.write_shared(_ADD, (messages, now, per_day), rows=len(messages), size=size)
 
     async def claim_due(
         self, node: str, now: Instant, limit: int, excluding_hosts: frozenset[str] = frozenset()
@@ -157,6 +174,95 @@ class SqliteStore:
         return await self._writer.write(
             lambda connection: dead_letters.retry_dead_letters(connection, tenant, retries, now), rows=len(retries)
         )
+
+    # Queues and flow control
+
+    async def change_queue(
+        self, tenant: str, name: str, change: Callable[[Queue | None], Queue], now: Instant, *, most: int
+    ) -> Queue:
+        return await self._writer.write(
+            lambda connection: queues.change_queue(connection, tenant, name, change, now, most=most)
+        )
+
+    async def get_queue(self, tenant: str, name: str) -> Queue | None:
+        return await self._read(lambda connection: queues.get_queue(connection, tenant, name))
+
+    async def list_queues(self, tenant: str) -> list[Queue]:
+        return await self._read(lambda connection: queues.list_queues(connection, tenant))
+
+    async def delete_queue(self, tenant: str, name: str) -> bool:
+        return await self._writer.write(lambda connection: queues.delete_queue(connection, tenant, name))
+
+    async def change_flow_key(
+        self, tenant: str, key: str, change: Callable[[KeyState], KeyState], now: Instant
+    ) -> KeyState | None:
+        return await self._writer.write(
+            lambda connection: flow_keys.change_flow_key(connection, tenant, key, change, now)
+        )
+
+    async def get_flow_key(self, tenant: str, key: str) -> KeyState | None:
+        return await self._read(lambda connection: flow_keys.get_flow_key(connection, tenant, key))
+
+    async def list_flow_keys(self, tenant: str, search: str, limit: int) -> list[tuple[str, KeyState]]:
+        return await self._read(lambda connection: flow_keys.list_flow_keys(connection, tenant, search, limit))
+
+    # URL groups
+
+    async def change_url_group(
+        self, tenant: str, name: str, change: Callable[[UrlGroup | None], UrlGroup | None], *, most: int
+    ) -> UrlGroup | None:
+        return await self._writer.write(
+            lambda connection: url_groups.change_url_group(connection, tenant, name, change, most=most)
+        )
+
+    async def get_url_group(self, tenant: str, name: str) -> UrlGroup | None:
+        return await self._read(lambda connection: url_groups.get_url_group(connection, tenant, name))
+
+    async def list_url_groups(self, tenant: str) -> list[UrlGroup]:
+        return await self._read(lambda connection: url_groups.list_url_groups(connection, tenant))
+
+    # Schedules
+
+    async def put_schedule(self, schedule: Schedule, *, most: int) -> None:
+        await self._writer.write(lambda connection: schedules.put_schedule(connection, schedule, most=most))
+
+    async def change_schedule(
+        self, tenant: str, schedule_id: str, change: Callable[[Schedule], Schedule]
+    ) -> Schedule | None:
+        return await self._writer.write(
+            lambda connection: schedules.change_schedule(connection, tenant, schedule_id, change)
+        )
+
+    async def delete_schedule(self, tenant: str, schedule_id: str) -> bool:
+        return await self._writer.write(lambda connection: schedules.delete_schedule(connection, tenant, schedule_id))
+
+    async def get_schedule(self, tenant: str, schedule_id: str) -> Schedule | None:
+        return await self._read(lambda connection: schedules.get_schedule(connection, tenant, schedule_id))
+
+    async def list_schedules(self, tenant: str) -> list[Schedule]:
+        return await self._read(lambda connection: schedules.list_schedules(connection, tenant))
+
+    async def due_schedules(self, now: Instant, limit: int) -> list[Schedule]:
+        return await self._read(lambda connection: schedules.due_schedules(connection, now, limit))
+
+    async def next_fire_at(self) -> Instant | None:
+        return await self._read(schedules.next_fire_at)
+
+    async def fire_schedule(
+        self, before: Schedule, after: Schedule, messages: Sequence[Message], now: Instant, *, per_day: int | None
+    ) -> list[Receipt] | None:
+        return await self._writer.write(
+            lambda connection: schedules.fire_schedule(connection, before, after, messages, now, per_day=per_day),
+            rows=1 + len(messages),
+        )
+
+    async def message_states(self, tenant: str, message_ids: Sequence[str]) -> dict[str, MessageState]:
+        return await self._read(lambda connection: schedules.message_states(connection, tenant, message_ids))
+
+    # Usage
+
+    async def messages_on(self, tenant: str, day: Instant) -> int:
+        return await self._read(lambda connection: usage.messages_on(connection, tenant, day))
 
     # Tenants
 

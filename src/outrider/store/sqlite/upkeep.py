@@ -22,6 +22,7 @@ def purge(connection: Connection, retention: Retention, limit: int) -> int:
         ("purge_dead_letters", {"before": retention.dead_letters_before}),
         ("purge_messages", {"before": retention.logs_before}),
         ("purge_deduplications", {"now": retention.now}),
+        ("purge_flow_keys", {"before": retention.logs_before, "now": retention.now}),
     ):
         removed += connection.execute(SQL[query], {"limit": limit - removed, **bound}).rowcount
     return removed

@@ -34,14 +34,14 @@ GROUP_BYTES = 16 * 1024 * 1024
 
 class Shared(Struct, Generic[A, R], frozen=True):
     """A kind of operation that is done for many callers at once: `run` takes what each of them
-    gave and returns what each of them gets.
+    gave and returns what each of them gets: a result, or a Refusal to be raised.
 
     Attributes:
         order: kinds that wait side by side run in this order.
     """
 
     order: int
-    run: Callable[[Connection, Sequence[A]], Sequence[R]]
+    run: Callable[[Connection, Sequence[A]], Sequence[R | Refusal]]
 
 
 class Operation:
@@ -187,13 +187,17 @@ class Writer:
             else:
                 results = kind.run(connection, [operation.argument for operation in operations])
                 for operation, result in zip(operations, results, strict=True):
-                    operation.result = result
+                    _give(operation, result)
         connection.execute("COMMIT")
 
     def _call_back(self, function: Callable[..., object], argument: object) -> None:
         # A loop that was closed without closing the store has nobody left who waits.
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function, argument)
+
+
+def _give(operation: Operation, result: object) -> None:
+    operation.result, operation.failure = (None, result) if isinstance(result, Refusal) else (result, None)
 
 
 def _in_order(group: Sequence[Operation]) -> Iterator[tuple[Shared[Any, Any] | None, list[Operation]]]:

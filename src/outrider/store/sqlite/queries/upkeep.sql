@@ -15,10 +15,11 @@ DELETE FROM dead_letters WHERE seq IN (
 )
 
 -- name: purge_messages
--- Messages that finished before the log retention and are no dead letter.
+-- Messages that finished before the log retention, are no dead letter, and hold no slot for their callbacks.
 DELETE FROM messages WHERE seq IN (
   SELECT m.seq FROM tenants AS t CROSS JOIN messages AS m ON m.tenant = t.id AND m.finished_at < :before
   WHERE NOT EXISTS (SELECT 1 FROM dead_letters AS d WHERE d.message = m.seq)
+    AND NOT EXISTS (SELECT 1 FROM gated AS g WHERE g.message = m.seq)
   LIMIT :limit
 )
 

@@ -1,0 +1,208 @@
+"""Queues, and the slots that their messages take in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from sqlite3 import Connection
+
+from msgspec import Struct, structs
+
+from outrider.domain.errors import TooMany
+from outrider.domain.instant import Instant
+from outrider.domain.message import Message
+from outrider.domain.queue import Queue, free
+from outrider.store.sqlite.queries import SQL, Row, insert_many, listed, read
+
+RELEASE_MOST = 500
+"""Most messages that one transaction lets through, so that it stays short."""
+
+OPEN_MOST = 100
+"""Most gates that one claim opens."""
+
+
+class QueueRow(Struct, array_like=True, frozen=True):
+    """What the queries read of a queue, in their order."""
+
+    id: int
+    tenant: str
+    name: str
+    parallelism: int
+    paused: int
+    created_at: Instant
+    updated_at: Instant
+    in_use: int
+    waiting: int
+
+    def value(self) -> Queue:
+        return Queue(
+            name=self.name,
+            parallelism=self.parallelism,
+            paused=bool(self.paused),
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            in_use=self.in_use,
+            waiting=self.waiting,
+        )
+
+
+class Line:
+    """A queue while a transaction has to do with it."""
+
+    __slots__ = ("id", "queue", "stored")
+
+    def __init__(self, row: QueueRow) -> None:
+        self.id = row.id
+        self.queue = self.stored = row.value()
+
+    def takes(self) -> bool:
+        """Whether a newcomer takes a slot; it stands in line if not."""
+        queue = self.queue
+        if free(queue) and not queue.waiting:
+            self.queue = structs.replace(queue, in_use=queue.in_use + 1)
+            return True
+        self.queue = structs.replace(queue, waiting=queue.waiting + 1)
+        return False
+
+    @property
+    def room(self) -> int:
+        """How many of the line may take slots now."""
+        return min(free(self.queue), self.queue.waiting)
+
+    def change(self, *, in_use: int = 0, waiting: int = 0) -> None:
+        """Add to the counts."""
+        self.queue = structs.replace(
+            self.queue, in_use=self.queue.in_use + in_use, waiting=self.queue.waiting + waiting
+        )
+
+
+class Lines:
+    """The queues that one transaction has to do with: each is read once and written once."""
+
+    def __init__(self, connection: Connection, now: Instant) -> None:
+        self._connection = connection
+        self._now = now
+        self._by_id: dict[int, Line] = {}
+        self._by_name: dict[tuple[str, str], Line] = {}
+
+    def meet(self, messages: Iterable[Message]) -> None:
+        """Read the queues of these messages; those that do not exist are made."""
+        self.make(sorted({(message.tenant, message.queue) for message in messages if message.queue is not None}))
+
+    def make(self, names: Sequence[tuple[str, str]]) -> None:
+        """The same for queues by tenant and name."""
+        self.find(names)
+        missing = [name for name in names if name not in self._by_name]
+        insert_many(self._connection, "make_queues", [(*name, self._now, self._now) for name in missing])
+        self.find(missing)
+
+    def find(self, names: Sequence[tuple[str, str]]) -> None:
+        """Read those of the queues that exist."""
+        unread = [name for name in names if name not in self._by_name]
+        if unread:
+            self._read("queues_by_name", unread)
+
+    def meet_opening(self) -> None:
+        """Read the queues that are to be opened."""
+        found = read(self._connection, "queues_opening", {"now": self._now, "limit": OPEN_MOST}, int)
+        self.load(found)
+
+    def load(self, ids: Iterable[int]) -> None:
+        """Read queues by their ids; deleted ones are left out."""
+        unread = sorted(set(ids) - self._by_id.keys())
+        if unread:
+            self._read("queues_by_id", unread)
+
+    def of(self, message: Message) -> Line:
+        return self._by_name[message.tenant, message.queue or ""]
+
+    def named(self, tenant: str, name: str) -> Line | None:
+        return self._by_name.get((tenant, name))
+
+    def leave(self, queue: int) -> None:
+        """Somebody leaves the line."""
+        self._by_id[queue].change(waiting=-1)
+
+    def free(self, queue: int) -> None:
+        """Somebody is done with a slot; one of a deleted queue is nobody's."""
+        if queue in self._by_id:
+            self._by_id[queue].change(in_use=-1)
+
+    def release(self) -> None:
+        """Give free slots to those in front."""
+        released: list[int] = []
+        for line in self._by_id.values():
+            room = min(line.room, RELEASE_MOST - len(released))
+            if room > 0:
+                first = read(self._connection, "first_in_line", {"gate": line.id, "limit": room}, int)
+                line.change(in_use=len(first), waiting=-len(first))
+                released += first
+        if released:
+            messages = {"messages": listed(released)}
+            self._connection.execute(SQL["take_slots"], messages)
+            self._connection.execute(SQL["let_through"], messages | {"now": self._now})
+
+    def write(self) -> None:
+        """Store what has changed."""
+        changed = [line for line in self._by_id.values() if line.queue is not line.stored]
+        insert_many(self._connection, "write_queues", [self._to_row(line) for line in changed])
+
+    def _to_row(self, line: Line) -> Row:
+        """The columns of `write_queues`."""
+        queue = line.queue
+        opens_at = self._now if line.room else None
+        return (line.id, queue.parallelism, queue.paused, queue.updated_at, queue.in_use, queue.waiting, opens_at)
+
+    def _read(self, query: str, wanted: Sequence[object]) -> None:
+        for row in read(self._connection, query, {"wanted": listed(wanted)}, QueueRow):
+            if row.id not in self._by_id:
+                self._by_id[row.id] = self._by_name[row.tenant, row.name] = Line(row)
+
+
+def change_queue(
+    connection: Connection, tenant: str, name: str, change: Callable[[Queue | None], Queue], now: Instant, *, most: int
+) -> Queue:
+    """Make or change a queue, and let through what takes its slots. Raises TooMany, before anything is changed."""
+    lines = Lines(connection, now)
+    lines.find([(tenant, name)])
+    line = lines.named(tenant, name)
+    wanted = change(None if line is None else line.queue)
+    if line is None:
+        _check_room(connection, tenant, name, most)
+        lines.make([(tenant, name)])
+        line = lines.named(tenant, name)
+        assert line is not None
+    line.queue = structs.replace(
+        line.queue, parallelism=wanted.parallelism, paused=wanted.paused, updated_at=wanted.updated_at
+    )
+    lines.release()
+    lines.write()
+    return line.queue
+
+
+def _check_room(connection: Connection, tenant: str, name: str, most: int) -> None:
+    (count,) = connection.execute(SQL["count_queues"], {"tenant": tenant}).fetchone()
+    if count >= most:
+        raise TooMany(
+            f"queue '{name}' would be one more than the {most} that there may be",
+            code="too_many_queues",
+            hint="delete a queue that is not used any more, or raise the limit",
+        )
+
+
+def get_queue(connection: Connection, tenant: str, name: str) -> Queue | None:
+    rows = read(connection, "queues_by_name", {"wanted": listed([(tenant, name)])}, QueueRow)
+    return rows[0].value() if rows else None
+
+
+def list_queues(connection: Connection, tenant: str) -> list[Queue]:
+    """By name."""
+    return [row.value() for row in read(connection, "queues_of_tenant", {"tenant": tenant}, QueueRow)]
+
+
+def delete_queue(connection: Connection, tenant: str, name: str) -> bool:
+    """Delete a queue in whose line nothing waits; whether it is gone."""
+    queue = get_queue(connection, tenant, name)
+    if queue is not None and queue.waiting:
+        return False
+    connection.execute(SQL["delete_queue"], {"tenant": tenant, "name": name})
+    return True
