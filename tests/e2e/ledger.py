@@ -71,7 +71,6 @@ class Ledger:
         self._changed = threading.Condition()
         self._received: list[Received] = []
         self._rules: dict[str, list[Rule]] = {}
-        self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -139,13 +138,10 @@ class Ledger:
     # In the thread
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._loop.close()
+        asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         runner = web.ServerRunner(
             web.Server(self._receive, access_log=None, auto_decompress=False), shutdown_timeout=0.1
         )

@@ -131,6 +131,8 @@ class ServerProcess:
         self._stdout, self._stderr = Output(self._process.stdout), Output(self._process.stderr)
         self.url = json.loads(self.wait_for_log("listening"))["url"]
         self._wait_until_ready()
+        if self.mode == "dev" or not self.variables:
+            self._stdout.wait_for(lambda text: text.startswith("QSTASH_NEXT_SIGNING_KEY="), START_S)
         printed = [text.partition("=") for text in self._stdout.lines if text.startswith("QSTASH_")]
         self.variables |= {name: value for name, _, value in printed} | {"QSTASH_URL": self.url}
         return self
@@ -140,9 +142,13 @@ class ServerProcess:
         self._process.kill()
         self._end()
 
+    def signal_stop(self) -> None:
+        """SIGTERM, without waiting for what comes of it."""
+        self._process.send_signal(signal.SIGTERM)
+
     def terminate(self, timeout_s: float = STOP_S) -> int:
         """SIGTERM; the exit code."""
-        self._process.send_signal(signal.SIGTERM)
+        self.signal_stop()
         return self._end(timeout_s)
 
     def stop(self) -> None:
@@ -193,4 +199,6 @@ class ServerProcess:
             raise AssertionError(f"the server did not stop within {timeout_s} s; its log:\n{self.log}") from None
         self._stdout.join()
         self._stderr.join()
+        faults = [line for line in self._stderr.lines if '_faulted"' in line or '"lease_lost"' in line]
+        assert not faults, "the server met faults of its own:\n" + "\n".join(faults)
         return code

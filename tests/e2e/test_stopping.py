@@ -11,6 +11,7 @@ MESSAGES = 600
 
 
 async def test_stopped_server_loses_and_repeats_nothing(start_server, ledger, place):
+    ledger.forget()  # other tests repeat attempts on purpose
     server = start_server("serve")
     ledger.answer(f"{place}/plain/*", delay_s=0.1)
     load = Load(server, ledger, place, MESSAGES)
@@ -40,6 +41,18 @@ def test_delivery_that_outlasts_the_drain_time_is_repeated_after_the_next_start(
     first, second = ledger.wait_for(place, 2)
     assert (first.message_id, second.message_id) == (message_id, message_id)
     assert (first.retried, second.retried) == (0, 0)
+
+
+def test_second_signal_does_not_wait_for_deliveries(start_server, connect, ledger, place):
+    url = ledger.answer(place, delay_s=30, times=1)
+    server = start_server("dev")
+    connect(server.url, server.variables["QSTASH_TOKEN"]).message.publish(url=url, body="slow")
+    ledger.wait_for(place)
+    server.signal_stop()
+    server.wait_for_log("stopping")
+    assert server.terminate(10) == 0
+    server.start()
+    ledger.wait_for(place, 2)
 
 
 def test_messages_that_wait_survive_a_stop(start_server, connect, ledger, place):

@@ -99,8 +99,10 @@ class TestRate:
     async def test_every_line_that_fills_again_is_noticed(self, world):
         began = world.clock.now()
         for _ in range(4):
-            await publish(world, 2, rate=1, period_ms=10_000)
-            await world.clock.advance(20_000)
+            await publish(world, 1, rate=1, period_ms=10_000)
+            await world.clock.advance(4_000)
+            await publish(world, 1, rate=1, period_ms=10_000)
+            await world.clock.advance(16_000)
         assert [start - began for start in starts(world)] == [number * 10_000 for number in range(8)]
 
     async def test_delayed_messages_are_admitted_when_they_are_due(self, world):

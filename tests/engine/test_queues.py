@@ -227,6 +227,21 @@ class TestLife:
         assert (await world.message(running)).state is MessageState.DELIVERED
         assert len(bodies(world)) == 1
 
+    async def test_message_that_comes_while_the_queue_is_deleted_goes_with_it(self, world, monkeypatch):
+        world.destinations.hang(URL)
+        await enqueue(world, b"running")
+        delete_queue, late = world.store.delete_queue, []
+
+        async def delete_late(*which):
+            monkeypatch.undo()
+            late.extend(await enqueue(world, b"late"))
+            return await delete_queue(*which)
+
+        monkeypatch.setattr(world.store, "delete_queue", delete_late)
+        await world.engine.queues.delete(world.tenant, "line")
+        assert await world.engine.queues.list(world.tenant) == []
+        assert (await world.message(late[0])).state is MessageState.CANCELED
+
     async def test_deleting_no_queue_is_no_error_and_a_deleted_one_is_made_anew(self, world):
         await world.engine.queues.delete(world.tenant, "line")
         await world.engine.queues.put(world.tenant, "line", parallelism=5, paused=True)

@@ -103,15 +103,46 @@ class Witness:
         return [facts for noted, facts in self.notes if noted == name]
 
 
+class WatchedStore:
+    """The real store, and how much of it is under way."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.begun = 0
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def idle(self) -> None:
+        """Return when no operation is under way."""
+        await self._idle.wait()
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
+        operation = getattr(self._store, name)
+
+        async def watched(*arguments: object, **named: object) -> object:
+            self.begun += 1
+            self._under_way += 1
+            self._idle.clear()
+            try:
+                return await operation(*arguments, **named)
+            finally:
+                self._under_way -= 1
+                if not self._under_way:
+                    self._idle.set()
+
+        return watched
+
+
 class World:
     """Everything a test of the engine needs, under short names."""
 
     def __init__(self, store: Store, limits: Limits = DEFAULT_LIMITS, **bounds: int) -> None:
-        self.store = store
+        self.store = WatchedStore(store)
         self.clock = ManualClock(settle=self.rest)
         self.destinations = Destinations()
         self.witness = Witness()
-        self.directory = Directory(store, self.clock)
+        self.directory = Directory(self.store, self.clock)
         self.limits = limits
         self.bounds = bounds
         self.tenant = ""
@@ -158,16 +189,15 @@ class World:
     async def rest(self) -> None:
         """Return when nothing is under way but what waits for the clock or a hanging destination.
 
-        A write and a read of our own pass through the store's queues behind whatever was set off
-        before; it is over when that has changed nothing several times in a row.
+        Nothing is when the store is idle, and the event loop has turned for a while without change.
         """
         unchanged, before = 0, None
         while unchanged < 3:
             for _ in range(10):
                 await asyncio.sleep(0)
-            await self.store.check(self.clock.now())
-            await self.store.get_keys("")
+            await self.store.idle()
             progress = (
+                self.store.begun,
                 len(self.destinations.calls),
                 len(self.witness.seen),
                 self.engine.dispatcher.in_flight,

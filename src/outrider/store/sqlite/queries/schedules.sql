@@ -31,5 +31,6 @@ SELECT next_fire_at FROM schedules WHERE next_fire_at IS NOT NULL ORDER BY next_
 
 -- name: message_states
 -- The states of those messages of a tenant that are there: [id, state].
-SELECT json_group_array(json_array(id, state)) FROM messages
-WHERE id IN (SELECT value FROM json_each(:ids)) AND tenant = :tenant
+SELECT json_group_array(json_array(m.id, m.state))
+FROM json_each(:ids) AS wanted CROSS JOIN messages AS m ON m.id = wanted.value
+WHERE m.tenant = :tenant
