@@ -244,6 +244,17 @@ async def test_publish_that_was_not_stored_keeps_no_place_in_the_window(world, m
     assert world.engine.dispatcher.in_flight == 0
 
 
+async def test_message_whose_publisher_went_away_during_the_commit_is_delivered(world):
+    publishing = asyncio.create_task(world.publish(URL))
+    await asyncio.sleep(0)
+    publishing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await publishing
+    await world.rest()
+    assert len(world.destinations.calls) == 1
+    assert world.engine.dispatcher.in_flight == 0
+
+
 async def test_unknown_url_group_is_named(world):
     with pytest.raises(NotFound, match="'nobody'"):
         await world.engine.publisher.publish(

@@ -106,6 +106,11 @@ class Dispatcher:
         if stored is not None and stored.state is MessageState.DUE:
             self.expect(stored.due_at)
 
+    def abandon(self, offered: Message) -> None:
+        """Nobody knows whether the offered message was stored; if it was, it is given back to be claimed."""
+        if offered.state is MessageState.LEASED:
+            self._start(offered, self._give_back)
+
     def expect(self, due_at: Instant) -> None:
         """Something in the store is due then, perhaps."""
         if self._next_due is None or due_at < self._next_due:
@@ -132,8 +137,7 @@ class Dispatcher:
         for host in self._hosts.values():
             for message in [held for held in host.surplus if held.id in wanted]:
                 host.surplus.remove(message)
-                host.attempting += 1
-                self._running[message.id] = asyncio.create_task(self._run(message, self._give_back), name=message.id)
+                self._start(message, self._give_back)
 
     # The loop
 
@@ -231,8 +235,11 @@ class Dispatcher:
         if host.attempting >= self._max_per_host:
             host.surplus.append(message)
         else:
-            host.attempting += 1
-            self._running[message.id] = asyncio.create_task(self._run(message, self._deliver), name=message.id)
+            self._start(message, self._deliver)
+
+    def _start(self, message: Message, step: Deliver) -> None:
+        self._hosts[message.host].attempting += 1
+        self._running[message.id] = asyncio.create_task(self._run(message, step), name=message.id)
 
     async def _run(self, message: Message, step: Deliver) -> None:
         try:

@@ -8,6 +8,7 @@ operator allows less), the publish is refused whole, by an error that names the 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import UNSET, Struct
@@ -134,15 +135,24 @@ class Publisher:
         if not drafts and write is None:
             return []
         offered = [self._dispatcher.offer(message) for message in drafts]
-        receipts: list[Receipt] = []
         try:
             receipts = await (self._add if write is None else write)(offered) or []
-        finally:
-            # Whatever went wrong, no place in the window stays taken for a message that was not stored.
-            for message in offered[len(receipts) :]:
-                self._dispatcher.accept(message, None)
+        except asyncio.CancelledError:
+            # Who waited for the commit is gone; it may come all the same.
+            for message in offered:
+                self._dispatcher.abandon(message)
+            raise
+        except BaseException:
+            self._give_up(offered)
+            raise
         self._hand_on(offered[: len(receipts)], receipts)
+        self._give_up(offered[len(receipts) :])
         return receipts
+
+    def _give_up(self, offered: Sequence[Message]) -> None:
+        """No place in the window stays taken for a message that was not stored."""
+        for message in offered:
+            self._dispatcher.accept(message, None)
 
     async def _add(self, messages: Sequence[Message]) -> list[Receipt]:
         return await self._store.add(messages, self._clock.now(), per_day=self._limits.messages_per_day)
