@@ -155,3 +155,17 @@ async def test_page_ends_early_where_bodies_are_large(store):
         await store.add([message], NOW)
     pages = await walk(store, count=100, latest_first=False)
     assert pages == [[m.id for m in messages[:3]], [m.id for m in messages[3:]]]
+
+
+async def test_host_without_a_port_means_each_of_its_ports(store):
+    urls = ("https://a.example/", "https://A.example:8443/x", "https://b.a.example/", "http://[2001:db8::1]:80/")
+    messages = [make_message(url=url) for url in urls]
+    await store.add(messages, NOW)
+
+    async def found(host):
+        return {url for page in await walk(store, filter=MessageFilter(hosts=(host,))) for url in page}
+
+    assert await found("a.example") == {messages[0].id, messages[1].id}
+    assert await found("a.example:8443") == {messages[1].id}
+    assert await found("[2001:db8::1]") == {messages[3].id}
+    assert await found("example") == set()

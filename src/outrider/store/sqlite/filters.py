@@ -14,7 +14,6 @@ from outrider.store.sqlite.queries import SQL, listed
 _COLUMNS = {
     "ids": "m.id",
     "urls": "m.url",
-    "hosts": "m.host",
     "paths": "m.path",
     "groups": "m.group_name",
     "queues": "m.queue",
@@ -22,6 +21,9 @@ _COLUMNS = {
     "flow_control_keys": "m.flow_key",
     "caller_ips": "m.caller_ip",
 }
+
+_HAS_HOST = "(m.host IN {wanted} OR rtrim(m.host, '0123456789') IN (SELECT value || ':' FROM json_each(:hosts)))"
+"""A host without a port means each of its ports: the column has `host` or `host:port`."""
 
 _HAS_LABEL = "EXISTS (SELECT 1 FROM json_each(m.labels) AS label WHERE label.value IN {wanted})"
 
@@ -39,6 +41,7 @@ class Conditions:
         self._few = bool(which.ids)
         for name, column in _COLUMNS.items():
             self.choose(f"{column} IN {{wanted}}", name, getattr(which, name))
+        self.choose(_HAS_HOST, "hosts", tuple(host.lower() for host in which.hosts))
         self.choose(_HAS_LABEL, "labels", which.labels)
         if which.time_from is not None:
             self.require(f"{time} >= :time_from", time_from=which.time_from)
