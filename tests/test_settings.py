@@ -294,3 +294,25 @@ def test_a_size_is_read_or_refused(text):
 
 def test_the_documentation_is_what_the_declarations_render():
     assert DOCS.read_text(encoding="utf-8") == settings_table(), "run: outrider config table > docs/settings.md"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "00ff" * 16,
+        "00FF" * 16,
+        "AP8A/wD/AP8A/wD/AP8A/wD/AP8A/wD/AP8A/wD/AP8=",
+        "AP8A_wD_AP8A_wD_AP8A_wD_AP8A_wD_AP8A_wD_AP8",
+    ],
+)
+def test_a_secret_key_is_hex_or_base64(text):
+    key = load(environ={"OUTRIDER_SECRET_KEY": text}).settings.secret_key
+    assert key.raw == b"\x00\xff" * 16
+    assert repr(key) == "SecretKey([hidden])"
+
+
+@pytest.mark.parametrize("text", ["short", "00" * 31, "00" * 33, "é" * 44, "A" * 45])
+def test_what_is_no_secret_key_is_refused_and_not_repeated(text):
+    failure = refusal(environ={"OUTRIDER_SECRET_KEY": text})
+    assert failure.sentence.startswith("secret_key [hidden] (environment OUTRIDER_SECRET_KEY) is not 32 bytes")
+    assert text not in failure.sentence

@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 import uvicorn
+from msgspec import structs
 
 from outrider.clock import SystemClock
 from outrider.development import DEVELOPMENT_TOKENS, DEVELOPMENT_USERS
-from outrider.domain.addresses import AddressPolicy
 from outrider.domain.errors import Misconfigured
 from outrider.domain.instant import SECOND_MS, Instant
 from outrider.domain.tenant import Scope, SigningKeys
@@ -30,6 +30,7 @@ from outrider.engine.runtime import Engine
 from outrider.http.app import create_app
 from outrider.observe import LogObserver, MetricsObserver, Observers
 from outrider.ports import Clock
+from outrider.secret_key import keep_secret_key
 from outrider.sender import HttpSender
 from outrider.settings import Loaded, Settings
 from outrider.store.sqlite import SqliteStore
@@ -61,7 +62,8 @@ async def _serve(settings: Settings, mode: Mode) -> int:
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = await SqliteStore.open(settings.database(mode), max_pending=settings.max_pending)
     try:
-        policy = _policy(settings, mode)
+        policy = settings.address_policy(mode)
+        secret_key = settings.secret_key or keep_secret_key(settings.data)
         directory = Directory(store, clock, barred_tokens=frozenset() if mode == "dev" else DEVELOPMENT_TOKENS)
         engine = Engine(
             store=store,
@@ -72,6 +74,7 @@ async def _serve(settings: Settings, mode: Mode) -> int:
             policy=policy,
             limits=settings.limits,
             node=f"node_{secrets.token_hex(8)}",
+            secret_key=secret_key,
             max_in_flight=settings.max_in_flight,
             max_in_flight_per_host=settings.max_in_flight_per_host,
             schedule_catch_up=settings.schedule_catch_up,
@@ -106,16 +109,6 @@ def _check_mode(settings: Settings, mode: Mode) -> None:
         )
 
 
-def _policy(settings: Settings, mode: Mode) -> AddressPolicy:
-    if mode == "dev":
-        return AddressPolicy.development(allowed_networks=settings.allow_networks, allowed_hosts=settings.allow_hosts)
-    return AddressPolicy.production(
-        allow_http=settings.allow_http,
-        allowed_networks=settings.allow_networks,
-        allowed_hosts=settings.allow_hosts,
-    )
-
-
 async def _seed_development_users(directory: Directory, store: SqliteStore) -> None:
     """Make the public users, and give them their public keys again if those were rotated."""
     tenants = {tenant.name: tenant for tenant in await directory.list_tenants()}
@@ -123,7 +116,9 @@ async def _seed_development_users(directory: Directory, store: SqliteStore) -> N
         tenant = tenants.get(user.name)
         if tenant is None:
             tenant, _ = await directory.create_tenant(user.name)
-        await store.set_keys(tenant.id, user.keys)
+        stored = await store.get_keys(tenant.id)
+        keys = user.keys if stored is None else structs.replace(stored, current=user.keys.current, next=user.keys.next)
+        await store.set_keys(tenant.id, keys)
         if await directory.principal(user.token) is None:
             await directory.add_token(tenant, user.token, Scope.FULL, "public development token")
 

@@ -1,6 +1,6 @@
 """One setting: what its declaration says, how its value is read and how it is shown.
 
-What is shown can be given back: `show` and `parse` are each other's inverse.
+What is shown can be given back: `show` and `parse` are each other's inverse, except for secrets, which are not shown.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from msgspec.structs import fields
 
 from outrider.domain.duration import LONGEST_MS, format_duration, parse_duration
 from outrider.domain.errors import Misconfigured
+from outrider.secret_key import parse_secret_key
+
+HIDDEN = "[hidden]"
+"""What is shown of a secret."""
 
 
 class Kind(Struct, frozen=True):
@@ -29,6 +33,7 @@ class Kind(Struct, frozen=True):
         parse: from text, or from a value of TOML. Raises ValueError.
         show: as a person would write it.
         is_list: whether a flag may be repeated.
+        is_secret: whether it may never be shown, nor be a flag, which every process of a machine can read.
     """
 
     unit: str
@@ -36,6 +41,7 @@ class Kind(Struct, frozen=True):
     parse: Callable[[object], object]
     show: Callable[[Any], str] = str
     is_list: bool = False
+    is_secret: bool = False
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -70,7 +76,8 @@ class Setting(Struct, frozen=True, kw_only=True):
             return self.kind.parse(raw)
         except ValueError:
             rule = self.kind.rule + (", or none" if may_be_none else "")
-            raise Misconfigured(f"{self.name} {raw!r} ({origin}) is not {rule}") from None
+            shown = HIDDEN if self.kind.is_secret else repr(raw)
+            raise Misconfigured(f"{self.name} {shown} ({origin}) is not {rule}") from None
 
     def show(self, value: object) -> str:
         """A value as a person would write it."""
@@ -253,6 +260,13 @@ _PLAIN: dict[object, Kind] = {
 _SPECIAL = {
     "URL": Kind("URL", "a URL without query; write https://queue.example.com", _parse_url),
     "networks": _list_of(_parse_network, "networks", "a list of networks; write 10.0.0.0/8, fd00::/8"),
+    "key": Kind(
+        "key",
+        "32 bytes as base64 or hex; `openssl rand -base64 32` makes such a key",
+        lambda raw: parse_secret_key(_text_of(raw)),
+        lambda _: HIDDEN,
+        is_secret=True,
+    ),
     "hosts": _list_of(_parse_host, "hosts", "a list of hosts; write db.internal, web.internal:8000, *.lab"),
 }
 """Kinds that a type alone does not tell; a field names its own in `Meta(extra={"kind": …})`."""

@@ -20,9 +20,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
 
+from outrider.domain.addresses import AddressPolicy
 from outrider.domain.errors import Misconfigured
 from outrider.domain.instant import SECOND_MS
 from outrider.domain.limits import Limits, Plan, limits_of
+from outrider.sealing import SecretKey
 from outrider.setting import Setting, declared_in
 
 CONFIG_FILE = "outrider.toml"
@@ -78,8 +80,24 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="least severe log lines that are written")
     ] = "info"
+    secret_key: Annotated[
+        SecretKey | None,
+        Meta(
+            description="key that secrets in the store are encrypted with; none: one is made and kept in the file "
+            "secret.key in the folder of the database",
+            extra={"kind": "key"},
+        ),
+    ] = None
     metrics: Annotated[bool, Meta(description="whether metrics are served")] = True
     limits: Limits = Limits()
+
+    def address_policy(self, mode: Mode) -> AddressPolicy:
+        """What may be called."""
+        if mode == "dev":
+            return AddressPolicy.development(allowed_networks=self.allow_networks, allowed_hosts=self.allow_hosts)
+        return AddressPolicy.production(
+            allow_http=self.allow_http, allowed_networks=self.allow_networks, allowed_hosts=self.allow_hosts
+        )
 
     def database(self, mode: Mode) -> Path:
         """The database file. Development has its own, so its public tokens never exist beside real ones."""

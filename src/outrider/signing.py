@@ -96,6 +96,12 @@ def verify(
     return claims
 
 
+@lru_cache(maxsize=256)
+def webhook_secret(key: str) -> str:
+    """The secret of Standard Webhooks that belongs to a signing key: `whsec_` and base64 of the key's bytes."""
+    return "whsec_" + binascii.b2a_base64(key.encode(), newline=False).decode()
+
+
 def sign_webhook(secret: str, message_id: str, timestamp_s: int, body: bytes) -> str:
     """The value of `webhook-signature` by Standard Webhooks: `v1,<base64>`.
 

@@ -83,11 +83,29 @@ def test_an_empty_flag_is_refused(run):
     assert "host '' (flag --host) is not text" in run("serve", "--host", "")[2]
 
 
-def test_every_setting_but_the_limits_is_a_flag_of_serve_and_dev(run):
+def test_every_setting_but_limits_and_secrets_is_a_flag_of_serve_and_dev(run):
     for command in ("serve", "dev"):
         _, out, _ = run(command, "--help")
-        missing = [one.flag for one in SETTINGS if not one.name.startswith("limits.") and f"{one.flag} " not in out]
-        assert missing == []
+        missing = {one.name for one in SETTINGS if not one.name.startswith("limits.") and f"{one.flag} " not in out}
+        assert missing == {"secret_key"}
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_secret_is_never_shown(run, monkeypatch, form):
+    monkeypatch.setenv("OUTRIDER_SECRET_KEY", "c0ffee" * 10 + "beef")
+    code, out, err = run("config", "show", *form)
+    assert code == 0
+    assert "[hidden]" in out
+    assert "environment OUTRIDER_SECRET_KEY" in out
+    assert "c0ffee" not in out + err
+
+
+def test_a_secret_that_is_none_is_refused_without_showing_it(run, monkeypatch):
+    monkeypatch.setenv("OUTRIDER_SECRET_KEY", "c0ffee")
+    code, out, err = run("config", "show")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: secret_key [hidden] (environment OUTRIDER_SECRET_KEY) is not 32 bytes as base64")
+    assert "c0ffee" not in err
 
 
 def test_an_unknown_command_or_flag_is_exit_code_2(run):

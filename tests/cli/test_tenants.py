@@ -42,11 +42,33 @@ def test_tenants_are_listed_and_removed(run):
     run("tenant", "add", "zeta")
     _, out, _ = run("tenant", "list")
     header, *rows = out.splitlines()
-    assert header.split() == ["name", "id", "created"]
+    assert re.split(r"  +", header) == ["name", "id", "created", "standard webhooks"]
     assert sorted(row.split()[0] for row in rows) == ["acme", "zeta"]
-    assert re.search(r"ten_\w+ +\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$", rows[0])
+    assert re.search(r"ten_\w+ +\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ +no$", rows[0])
     assert run("tenant", "remove", "acme", "--yes") == (0, "", "Removed tenant 'acme'.\n")
     assert [row.split()[0] for row in run("tenant", "list")[1].splitlines()] == ["name", "zeta"]
+
+
+def test_standard_webhooks_of_a_tenant_are_switched_and_listed(run, folder):
+    run("tenant", "add", "acme")
+    before = in_store(folder / ".outrider" / "outrider.db", lambda store: store.list_tenants())[0]
+    assert run("tenant", "set", "acme", "--standard-webhooks") == (
+        0,
+        "",
+        "Deliveries of tenant 'acme' are signed by Standard Webhooks.\n",
+    )
+    assert run("tenant", "list")[1].splitlines()[1].endswith(" yes")
+    keys = in_store(folder / ".outrider" / "outrider.db", lambda store: store.get_keys(before.id))
+    assert keys.standard_webhooks
+    assert run("tenant", "set", "acme", "--no-standard-webhooks")[2].endswith("are not signed by Standard Webhooks.\n")
+    assert run("tenant", "list")[1].splitlines()[1].endswith(" no")
+
+
+def test_setting_nothing_of_a_tenant_is_refused(run):
+    run("tenant", "add", "acme")
+    code, out, err = run("tenant", "set", "acme")
+    assert (code, out) == (2, "")
+    assert "--standard-webhooks" in err
 
 
 def test_removing_a_tenant_asks_first(run, folder):
@@ -111,6 +133,7 @@ def test_what_does_not_exist_is_named(run):
     run("tenant", "add", "acme")
     for command in (
         ("tenant", "remove", "gone", "--yes"),
+        ("tenant", "set", "gone", "--standard-webhooks"),
         ("token", "create", "--tenant", "gone"),
         ("token", "list", "--tenant", "gone"),
     ):

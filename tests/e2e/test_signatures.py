@@ -6,12 +6,14 @@ import jwt
 import pytest
 from qstash import Receiver
 from qstash.errors import SignatureError
+from tests.conformance.coverage import covers
 
 
 def verify(receiver, received, url):
     receiver.verify(signature=received.header("Upstash-Signature"), body=received.body.decode(), url=url)
 
 
+@covers("Receiver.verify", by="QStash")
 @pytest.mark.parametrize("tail", ["", "/a%2Fb//c?x=1&y=%20z", "?q=a+b"])
 def test_delivery_verifies_against_the_url_as_published(qstash, account, ledger, place, tail):
     url = ledger.url(place + tail)

@@ -35,6 +35,16 @@ async def test_revocation_by_another_process_is_in_force_within_a_second(world):
     assert await world.directory.principal(secret) is None
 
 
+async def test_standard_webhooks_set_by_another_process_are_in_force_within_a_second(world):
+    assert not (await world.directory.keys(world.tenant)).standard_webhooks
+    elsewhere = Directory(world.store, world.clock)
+    await elsewhere.set_standard_webhooks("acme", on=True)
+    await world.clock.advance(TRUSTED_MS)
+    assert (await world.directory.keys(world.tenant)).standard_webhooks
+    await world.directory.set_standard_webhooks("acme", on=False)
+    assert not (await world.directory.keys(world.tenant)).standard_webhooks
+
+
 async def test_rotation_makes_next_current(world):
     rotated = await world.directory.rotate_keys(world.tenant)
     assert rotated.current == world.keys.next

@@ -26,6 +26,7 @@ from outrider.domain.errors import (
     Unavailable,
     Undeliverable,
 )
+from outrider.engine.profiles import ProfileUnreadable
 from outrider.http import errors
 from outrider.http.errors import MethodNotAllowed
 
@@ -45,6 +46,7 @@ EXAMPLES = {
     TooLarge: (TooLarge("s"), 413),
     LimitReached: (LimitReached("s", window="daily", quota=QUOTA), 429),
     Misconfigured: (Misconfigured("s"), 500),
+    ProfileUnreadable: (ProfileUnreadable("s"), 503),
     Unavailable: (Unavailable("s"), 503),
     StoreUnavailable: (StoreUnavailable("s"), 503),
     Overloaded: (Overloaded("s"), 503),

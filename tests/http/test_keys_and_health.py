@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+
 from outrider.domain.errors import StoreUnavailable
 
 
@@ -10,6 +12,16 @@ async def test_keys_are_shown_and_rotated(api):
     assert after["next"] not in before.values()
     assert (await api.call("GET", "/v2/keys")).json() == after
     assert (await api.call("POST", "/v2/rotate")).json()["current"] == after["next"]
+
+
+async def test_keys_are_shown_as_secrets_of_standard_webhooks_too(api):
+    keys = (await api.call("GET", "/v2/keys")).json()
+    secrets = keys["standardWebhooksSecrets"]
+    assert [base64.b64decode(secret.removeprefix("whsec_")).decode() for secret in secrets] == [
+        keys["current"],
+        keys["next"],
+    ]
+    assert all(secret.startswith("whsec_") for secret in secrets)
 
 
 async def test_nothing_on_the_way_may_keep_an_answer(api):

@@ -9,11 +9,13 @@ import pytest
 from tests.factories import NOW, TENANT
 
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
+from outrider.domain.tenant import SigningKeys
 from outrider.store.sqlite import SqliteStore, dead_letters, log
 from outrider.store.sqlite.cancellations import cancel
 from outrider.store.sqlite.database import MEMORY, Database
 from outrider.store.sqlite.migrations import MIGRATIONS, load_migrations, migrate, version_of
 from outrider.store.sqlite.queries import SQL, load_queries
+from outrider.store.sqlite.tenants import get_keys
 
 PACKAGE = Path(sys.modules[SqliteStore.__module__].__file__).parent
 
@@ -42,6 +44,13 @@ class TestMigrations:
         steps[1] = "CREATE TABLE b (x)"
         migrate(connection, steps)
         assert (version_of(connection), self.tables(connection)) == (3, {"a", "b", "c"})
+
+    def test_keys_of_an_older_schema_are_kept_without_standard_webhooks(self, connection):
+        migrate(connection, MIGRATIONS[:3])
+        connection.execute("INSERT INTO tenants VALUES ('ten_1', 'acme', 1)")
+        connection.execute("INSERT INTO signing_keys VALUES ('ten_1', 'sig_a', 'sig_b')")
+        migrate(connection)
+        assert get_keys(connection, "ten_1") == SigningKeys("sig_a", "sig_b", standard_webhooks=False)
 
     def test_missing_step_is_an_error(self, tmp_path):
         for name in ("0001_initial.sql", "0003_later.sql"):
@@ -91,6 +100,8 @@ class TestQueries:
             ("purge_dead_letters", "dead_letters_of_tenant (tenant=? AND failed_at<?)"),
             ("purge_messages", "messages_of_tenant (tenant=? AND finished_at<?)"),
             ("purge_deduplications", "deduplications_expired (expires_at<?)"),
+            ("endpoint_attempts", "messages_attempted (tenant=? AND group_name=? AND url=?)"),
+            ("endpoint_attempts", "e USING INDEX events_of_message (message=?)"),
             ("find_duplicates", "d USING PRIMARY KEY (tenant=? AND key=?)"),
             ("standing", "sqlite_autoindex_messages_1 (id=?)"),
         ],

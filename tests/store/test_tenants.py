@@ -49,6 +49,17 @@ async def test_keys_are_rotated(store):
     assert await store.get_keys("ten_unknown") is None
 
 
+async def test_standard_webhooks_are_a_default_of_the_tenant_that_outlives_a_rotation(store):
+    await store.set_keys(TENANT, SigningKeys("a", "b"))
+    assert await store.set_standard_webhooks(TENANT, on=True)
+    assert await store.get_keys(TENANT) == SigningKeys("a", "b", standard_webhooks=True)
+    assert await store.rotate_keys(TENANT, "c") == SigningKeys("b", "c", standard_webhooks=True)
+    assert (await store.get_keys(OTHER_TENANT)).standard_webhooks is False
+    assert await store.set_standard_webhooks(TENANT, on=False)
+    assert await store.get_keys(TENANT) == SigningKeys("b", "c")
+    assert not await store.set_standard_webhooks("ten_unknown", on=True)
+
+
 async def test_token_is_found_by_its_hash(store):
     token = make_token(scope=Scope.READ)
     await store.add_token(token)

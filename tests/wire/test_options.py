@@ -4,7 +4,7 @@ from msgspec import UNSET
 from outrider.domain.errors import Malformed
 from outrider.domain.instant import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from outrider.domain.limits import Limits, limits_of
-from outrider.domain.options import CallbackPatch, Deduplication, FlowControl, OptionPatch, Redaction
+from outrider.domain.options import CallbackPatch, Deduplication, DeliveryOptions, FlowControl, OptionPatch, Redaction
 from outrider.wire.option_table import FAMILIES, OPTIONS
 from outrider.wire.options import check_first_delivery, default_options, parse_options
 
@@ -41,6 +41,8 @@ SAID = [
         "body, header[Authorization],headers[X-Key]",
         {"redaction": Redaction(body=True, headers=("authorization", "x-key"))},
     ),
+    ("Upstash-Standard-Webhooks", "true", {"standard_webhooks": True}),
+    ("Upstash-Standard-Webhooks", "False", {"standard_webhooks": False}),
     ("Upstash-Queue-Name", "q1", {"queue": "q1"}),
     ("Upstash-Cron", " */5 * * * * ", {"cron": "*/5 * * * *"}),
     ("Upstash-Cron-Jitter", "30s", {"cron_jitter_ms": 30_000}),
@@ -376,3 +378,16 @@ def test_queued_message_may_have_no_delayed_callback(name):
     check_first_delivery(options, LIMITS, NOW, queued=False)
     with pytest.raises(Malformed, match=f"Upstash-{name}-Delay"):
         check_first_delivery(options, LIMITS, NOW, queued=True)
+
+
+def test_standard_webhooks_of_a_callback_are_its_own():
+    patch = parse(
+        ("Upstash-Standard-Webhooks", "true"),
+        ("Upstash-Callback", "https://a.example/cb"),
+        ("Upstash-Failure-Callback", "https://a.example/failed"),
+        ("Upstash-Callback-Standard-Webhooks", "false"),
+    )
+    options = patch.resolve(DeliveryOptions())
+    assert options.standard_webhooks is True
+    assert options.callback.options.standard_webhooks is False
+    assert options.failure_callback.options.standard_webhooks is None

@@ -9,7 +9,7 @@ import typer
 
 from outrider.cli.flags import takes_settings
 from outrider.cli.table import print_table
-from outrider.setting import Setting
+from outrider.setting import HIDDEN, Setting
 from outrider.settings import SETTINGS, Loaded, Settings, value_of
 from outrider.settings_page import settings_table
 
@@ -40,6 +40,8 @@ def show(
 def _as_in_the_file(setting: Setting, settings: Settings) -> object:
     """The value as the settings file would hold it; null for none."""
     value = value_of(setting, settings)
+    if setting.kind.is_secret and value is not None:
+        return HIDDEN
     return setting.show(value) if setting.kind.unit in {"duration", "size"} else value
 
 

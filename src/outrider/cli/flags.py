@@ -25,8 +25,8 @@ Config = Annotated[
 ]
 Data = Annotated[str | None, typer.Option("--data", metavar="PATH", help="Folder of the database")]
 
-_FLAGGED = tuple(setting for setting in SETTINGS if setting.owner is not Limits)
-"""Limits are set in the file or the environment; as flags they would drown the others."""
+_FLAGGED = tuple(setting for setting in SETTINGS if setting.owner is not Limits and not setting.kind.is_secret)
+"""Limits are set in the file or the environment: as flags they would drown the others. So are secrets."""
 
 
 def takes_settings(command: Callable[..., None]) -> Callable[..., None]:

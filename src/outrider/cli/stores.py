@@ -10,8 +10,11 @@ from typing import Annotated, TypeVar
 import typer
 
 from outrider.cli.flags import load
+from outrider.clock import SystemClock
 from outrider.domain.errors import Misconfigured
 from outrider.engine.directory import Directory
+from outrider.ports import Store
+from outrider.settings import Settings
 
 T = TypeVar("T")
 
@@ -25,6 +28,20 @@ def with_directory(
 
     Raises Misconfigured if there is no store yet, unless `create` says to make one.
     """
+    return with_store(
+        lambda store, _: act(Directory(store, SystemClock())), data=data, config=config, dev=dev, create=create
+    )
+
+
+def with_store(
+    act: Callable[[Store, Settings], Awaitable[T]],
+    *,
+    data: str | None,
+    config: Path | None,
+    dev: bool,
+    create: bool = False,
+) -> T:
+    """What `act` returns, given the store and the settings. Raises Misconfigured as `with_directory` does."""
     settings = load({"data": data}, config).settings
     database = settings.database("dev" if dev else "serve")
     if create:
@@ -34,15 +51,14 @@ def with_directory(
             f"there is no store at '{database}'",
             hint=f"`outrider {'dev' if dev else 'serve'}` makes one on its first start; --data names its folder",
         )
-    return asyncio.run(_with_directory(act, database))
+    return asyncio.run(_with_open(act, database, settings))
 
 
-async def _with_directory(act: Callable[[Directory], Awaitable[T]], database: Path) -> T:
-    from outrider.clock import SystemClock  # noqa: PLC0415
+async def _with_open(act: Callable[[Store, Settings], Awaitable[T]], database: Path, settings: Settings) -> T:
     from outrider.store.sqlite import SqliteStore  # noqa: PLC0415 - `outrider --help` needs no database
 
     store = await SqliteStore.open(database, exclusive=False)
     try:
-        return await act(Directory(store, SystemClock()))
+        return await act(store, settings)
     finally:
         await store.close()

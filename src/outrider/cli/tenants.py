@@ -10,8 +10,11 @@ import typer
 from outrider.cli.flags import Config, Data
 from outrider.cli.stores import Dev, with_directory
 from outrider.cli.table import print_table
+from outrider.domain.errors import Misconfigured
+from outrider.domain.tenant import SigningKeys, Tenant
+from outrider.engine.directory import Directory
 
-app = typer.Typer(no_args_is_help=True, help="Add, list and remove tenants.")
+app = typer.Typer(no_args_is_help=True, help="Add, list, change and remove tenants.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the tenant")]
 
@@ -30,8 +33,38 @@ def add(name: Name, *, data: Data = None, config: Config = None, dev: Dev = Fals
 @app.command("list")
 def list_(*, data: Data = None, config: Config = None, dev: Dev = False) -> None:
     """List the tenants."""
-    tenants = with_directory(lambda directory: directory.list_tenants(), data=data, config=config, dev=dev)
-    print_table(("name", "id", "created"), [(one.name, one.id, shown_time(one.created_at)) for one in tenants])
+    tenants = with_directory(_with_keys, data=data, config=config, dev=dev)
+    print_table(
+        ("name", "id", "created", "standard webhooks"),
+        [
+            (one.name, one.id, shown_time(one.created_at), "yes" if keys.standard_webhooks else "no")
+            for one, keys in tenants
+        ],
+    )
+
+
+@app.command("set")
+def set_(
+    name: Name,
+    *,
+    standard_webhooks: Annotated[
+        bool | None,
+        typer.Option(
+            "--standard-webhooks/--no-standard-webhooks",
+            help="Sign deliveries by Standard Webhooks too, unless a message says otherwise",
+            show_default=False,
+        ),
+    ] = None,
+    data: Data = None,
+    config: Config = None,
+    dev: Dev = False,
+) -> None:
+    """Change a tenant. A running server notices within a second."""
+    if standard_webhooks is None:
+        raise Misconfigured("nothing is said of the tenant", hint="add --standard-webhooks or --no-standard-webhooks")
+    on = standard_webhooks
+    with_directory(lambda directory: directory.set_standard_webhooks(name, on=on), data=data, config=config, dev=dev)
+    typer.echo(f"Deliveries of tenant '{name}' are {'' if on else 'not '}signed by Standard Webhooks.", err=True)
 
 
 @app.command("remove")
@@ -51,6 +84,10 @@ def remove(
         typer.confirm(f"Remove tenant '{name}' with all its messages, logs and tokens?", abort=True, err=True)
     with_directory(lambda directory: directory.remove_tenant(name), data=data, config=config, dev=dev)
     typer.echo(f"Removed tenant '{name}'.", err=True)
+
+
+async def _with_keys(directory: Directory) -> list[tuple[Tenant, SigningKeys]]:
+    return [(tenant, await directory.keys(tenant.id)) for tenant in await directory.list_tenants()]
 
 
 def shown_time(instant: int) -> str:

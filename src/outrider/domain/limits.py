@@ -31,6 +31,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     schedules: Annotated[int, Meta(description="schedules of a tenant")] = 1000
     url_groups: Annotated[int, Meta(description="URL groups of a tenant")] = 1000
     endpoints_per_group: Annotated[int, Meta(description="endpoints of a URL group")] = 100
+    profiles: Annotated[int, Meta(description="destination profiles of a tenant")] = 100
     batch_items: Annotated[int, Meta(description="items of a batch")] = 1000
     batch_bytes: Annotated[int, Meta(description="size of a batch's body")] = 10 * MIB
     burst_per_second: Annotated[int, Meta(description="calls a second other than publish, enqueue, batch")] = 200
@@ -47,6 +48,7 @@ _FREE = Limits(
     schedules=10,
     url_groups=10,
     endpoints_per_group=10,
+    profiles=10,
     batch_items=100,
     batch_bytes=MIB,
     burst_per_second=100,

@@ -64,6 +64,7 @@ class DeliveryOptions(Struct, frozen=True, omit_defaults=True, kw_only=True):
         retry_delay: expression in milliseconds over `retried`; None is the default backoff.
         delay_ms: how long after publishing; the schedule's messages use it too.
         not_before: an absolute moment; beats `delay_ms`.
+        standard_webhooks: whether it is signed by Standard Webhooks too; None is as the tenant has it.
     """
 
     method: Method = "POST"
@@ -78,6 +79,7 @@ class DeliveryOptions(Struct, frozen=True, omit_defaults=True, kw_only=True):
     flow_control: FlowControl | None = None
     labels: tuple[str, ...] = ()
     redaction: Redaction = Redaction()
+    standard_webhooks: bool | None = None
 
     def first_delivery_at(self, published_at: Instant) -> Instant:
         """The first moment a message published then may be delivered; never before it was published."""
@@ -122,6 +124,7 @@ class OptionPatch(Struct, frozen=True, omit_defaults=True, kw_only=True):
     flow_control: FlowControl | UnsetType = UNSET
     labels: tuple[str, ...] | UnsetType = UNSET
     redaction: Redaction | UnsetType = UNSET
+    standard_webhooks: bool | UnsetType = UNSET
     deduplication: Deduplication | UnsetType = UNSET
     queue: str | UnsetType = UNSET
     cron: str | UnsetType = UNSET

@@ -7,7 +7,7 @@ import secrets
 import string
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from outrider.domain.instant import Instant
 
@@ -20,14 +20,19 @@ class Scope(StrEnum):
 
 
 class SigningKeys(Struct, frozen=True):
-    """Deliveries are signed with `current`; receivers hold both, so a rotation leaves no gap."""
+    """Deliveries are signed with `current`; receivers hold both, so a rotation leaves no gap.
+
+    Attributes:
+        standard_webhooks: whether deliveries of which nothing else is said are signed by Standard Webhooks too.
+    """
 
     current: str
     next: str
+    standard_webhooks: bool = False
 
     def rotated(self, fresh: str) -> SigningKeys:
         """`next` becomes `current`, `fresh` becomes `next`."""
-        return SigningKeys(current=self.next, next=fresh)
+        return structs.replace(self, current=self.next, next=fresh)
 
 
 class Tenant(Struct, frozen=True):

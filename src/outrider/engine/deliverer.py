@@ -5,7 +5,8 @@
 Whatever the far end does is an Outcome, so this reads without an error path. The one
 exception: a fault of ours while making or sending the request is reported and treated as
 an attempt that failed, so that the message goes its way to a retry or the dead letters
-instead of staying leased for ever.
+instead of staying leased for ever. So is a destination profile that does not open: nothing may
+go to its host without it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from outrider.engine.directory import Directory
 from outrider.engine.dispatcher import Dispatcher
 from outrider.engine.journal import Journal
 from outrider.engine.persistence import persist
+from outrider.engine.profiles import Profiles, ProfileUnreadable
 from outrider.ports import Applied, Clock, MessageStore, Observer, Sender, Verdict
 from outrider.wire.outgoing import outgoing_request
 
@@ -36,6 +38,7 @@ class Deliverer:
         clock: Clock,
         observer: Observer,
         directory: Directory,
+        profiles: Profiles,
         dispatcher: Dispatcher,
         journal: Journal,
     ) -> None:
@@ -44,6 +47,7 @@ class Deliverer:
         self._clock = clock
         self._observer = observer
         self._directory = directory
+        self._profiles = profiles
         self._dispatcher = dispatcher
         self._journal = journal
 
@@ -63,7 +67,11 @@ class Deliverer:
     async def _send(self, message: Message) -> Outcome:
         try:
             keys = await self._directory.keys(message.tenant)
-            return await self._sender.send(outgoing_request(message, keys, self._clock.now()))
+            injected = await self._profiles.headers_for(message.tenant, message.url)
+            return await self._sender.send(outgoing_request(message, keys, self._clock.now(), injected))
+        except ProfileUnreadable as failure:
+            self._observer.note("profile_open_failed", message_id=message.id, error=failure.sentence)
+            return Unreachable(failure.sentence)
         except Exception as fault:  # noqa: BLE001 - see the module's docstring
             self._observer.note("attempt_faulted", message_id=message.id, error=repr(fault))
             return Unreachable("the request could not be made: an internal fault, which the server's log describes")

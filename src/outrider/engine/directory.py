@@ -70,6 +70,12 @@ class Directory:
         self._keys.put(tenant_id, keys, self._clock.now())
         return keys
 
+    async def set_standard_webhooks(self, tenant_name: str, *, on: bool) -> None:
+        """Whether deliveries of the tenant of which nothing else is said are signed by Standard Webhooks too."""
+        tenant = await self._named(tenant_name)
+        await self._store.set_standard_webhooks(tenant.id, on=on)
+        self._keys.forget(tenant.id)
+
     async def create_tenant(self, name: str) -> tuple[Tenant, SigningKeys]:
         """A new tenant with fresh signing keys. Raises Malformed if the name is taken or breaks its rule."""
         if not _TENANT_NAME.fullmatch(name):

@@ -16,6 +16,7 @@ from outrider.engine.dispatcher import Dispatcher
 from outrider.engine.flow_control import FlowControlKeys
 from outrider.engine.journal import Journal
 from outrider.engine.messages import Messages
+from outrider.engine.profiles import Profiles
 from outrider.engine.publisher import Publisher
 from outrider.engine.queues import Queues
 from outrider.engine.scheduler import Scheduler
@@ -24,6 +25,7 @@ from outrider.engine.upkeep import Upkeep
 from outrider.engine.url_groups import UrlGroups
 from outrider.engine.usage import Meter
 from outrider.ports import Clock, Observer, Sender, Store
+from outrider.sealing import SealedBox, SecretKey
 
 RESTART_MS = SECOND_MS
 """How long a background loop that failed waits before it begins anew."""
@@ -43,10 +45,15 @@ class Engine:
         policy: AddressPolicy,
         limits: Limits,
         node: str,
+        secret_key: SecretKey | None = None,
         max_in_flight: int = 1000,
         max_in_flight_per_host: int = 200,
         schedule_catch_up: bool = True,
     ) -> None:
+        """Wire the parts together.
+
+        Without a `secret_key` there is one for the engine's life: no other can read what it stores secret.
+        """
         self.store = store
         self.limits = limits
         self.directory = directory
@@ -60,6 +67,7 @@ class Engine:
         self.url_groups = UrlGroups(store, clock, policy, limits)
         self.flow_control = FlowControlKeys(store, clock, self.dispatcher)
         self.usage = Meter(store, clock, limits)
+        self.profiles = Profiles(store, clock, SealedBox(secret_key or SecretKey.fresh()), limits)
         self.publisher = Publisher(
             store=store,
             clock=clock,
@@ -82,6 +90,7 @@ class Engine:
             clock=clock,
             observer=observer,
             directory=directory,
+            profiles=self.profiles,
             dispatcher=self.dispatcher,
             journal=self._journal,
         )

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from msgspec import structs
 
 from outrider.domain.addresses import AddressPolicy
+from outrider.domain.duration import format_duration
 from outrider.domain.errors import Malformed, NotFound, TooMany
+from outrider.domain.health import MOST_ATTEMPTS, EndpointHealth, assess, check_window
 from outrider.domain.limits import Limits
 from outrider.domain.options import Headers, OptionPatch
 from outrider.domain.url_group import Endpoint, EndpointMatch, UrlGroup, with_endpoints, without_endpoints
 from outrider.engine.addresses import check_address, check_callbacks
 from outrider.engine.cache import Cache
-from outrider.ports import Clock, UrlGroupStore
+from outrider.ports import Clock, HealthStore, UrlGroupStore
 from outrider.wire.destination import check_url
 from outrider.wire.names import check_name, quoted
 from outrider.wire.options import default_options
+
+
+class GroupStore(UrlGroupStore, HealthStore, Protocol):
+    """URL groups, and how their endpoints fare."""
 
 
 class UrlGroups:
@@ -26,7 +33,7 @@ class UrlGroups:
     is added, so that a publish to the group finds only what can be called.
     """
 
-    def __init__(self, store: UrlGroupStore, clock: Clock, policy: AddressPolicy, limits: Limits) -> None:
+    def __init__(self, store: GroupStore, clock: Clock, policy: AddressPolicy, limits: Limits) -> None:
         self._store = store
         self._clock = clock
         self._policy = policy
@@ -81,6 +88,27 @@ class UrlGroups:
     async def get(self, tenant: str, name: str) -> UrlGroup:
         """Raises NotFound."""
         return self._there(name, await self._store.get_url_group(tenant, name))
+
+    async def health(self, tenant: str, group: UrlGroup, window_ms: int | None = None) -> list[EndpointHealth]:
+        """How the group's endpoints fared in the window that ends now, by default a day.
+
+        One question to the store for each endpoint, so that nobody waits behind all of them.
+        Raises Malformed for a window that the log does not cover.
+        """
+        try:
+            window_ms = check_window(window_ms, self._limits.log_retention_ms)
+        except ValueError as error:
+            raise Malformed(
+                f"window {format_duration(window_ms or 0)!r} {error}",
+                code="invalid_window",
+                hint="ask for a shorter window, or raise limits.log_retention",
+            ) from None
+        since = self._clock.now() - window_ms
+        remembered = [
+            await self._store.endpoint_attempts(tenant, group.name, endpoint.url, MOST_ATTEMPTS)
+            for endpoint in group.endpoints
+        ]
+        return assess(group.endpoints, remembered, since)
 
     async def list(self, tenant: str) -> list[UrlGroup]:
         """By name."""

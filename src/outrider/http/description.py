@@ -94,6 +94,11 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": either(URL, NAME),
         "example": "https://example.com/path?query=1",
     },
+    "host": {
+        "description": "A host, host:port or *.suffix.",
+        "schema": text(),
+        "example": "preview.example.com",
+    },
     "key": {
         "description": "The flow-control key: free text, slashes included.",
         "schema": text(),
@@ -116,6 +121,7 @@ _TAGS = {
     "url-groups": "URL groups",
     "flowControl": "Flow control",
     "globalParallelism": "Flow control",
+    "profiles": "Destination profiles",
     "keys": "Keys",
     "rotate": "Keys",
     "usage": "Usage",

@@ -8,7 +8,8 @@ from outrider.http.answers import Answer
 from outrider.http.calls import Call
 from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
-from outrider.wire.schema import text, thing
+from outrider.signing import webhook_secret
+from outrider.wire.schema import list_of, text, thing
 
 
 async def show(call: Call) -> Answer:
@@ -20,10 +21,23 @@ async def rotate(call: Call) -> Answer:
 
 
 def _present(pair: SigningKeys) -> Answer:
-    return answers.json({"current": pair.current, "next": pair.next})
+    return answers.json(
+        {
+            "current": pair.current,
+            "next": pair.next,
+            "standardWebhooksSecrets": [webhook_secret(pair.current), webhook_secret(pair.next)],
+        }
+    )
 
 
-KEYS = thing("SigningKeys", {"current": text("What signs deliveries."), "next": text("What will, after a rotation.")})
+KEYS = thing(
+    "SigningKeys",
+    {
+        "current": text("What signs deliveries."),
+        "next": text("What will, after a rotation."),
+        "standardWebhooksSecrets": list_of(text(), "The same two keys as secrets of Standard Webhooks."),
+    },
+)
 _ROTATE = Operation("Make the next key the current one, and a fresh one the next.", KEYS)
 
 ROUTES = (

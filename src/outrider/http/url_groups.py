@@ -10,7 +10,9 @@ from outrider.http.answers import Answer
 from outrider.http.calls import Call
 from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
+from outrider.wire.health import HEALTH_PARAMETERS, parse_health_query
 from outrider.wire.names import check_name
+from outrider.wire.query import decode_query
 from outrider.wire.schema import list_of
 from outrider.wire.url_groups import (
     ADDED_ENDPOINTS,
@@ -20,6 +22,7 @@ from outrider.wire.url_groups import (
     parse_added_endpoints,
     parse_group_defaults,
     parse_removed_endpoints,
+    present_group_health,
     present_url_group,
 )
 
@@ -56,7 +59,13 @@ async def list_all(call: Call) -> Answer:
 
 
 async def show(call: Call) -> Answer:
-    return answers.json(present_url_group(await call.engine.url_groups.get(call.tenant, _group(call))))
+    """One group; with `?health=true` how its endpoints fare, too."""
+    asked = parse_health_query(decode_query(call.query))
+    groups = call.engine.url_groups
+    group = await groups.get(call.tenant, _group(call))
+    if not asked.wanted:
+        return answers.json(present_url_group(group))
+    return answers.json(present_group_health(group, await groups.health(call.tenant, group, asked.window_ms)))
 
 
 async def delete(call: Call) -> Answer:
@@ -73,7 +82,7 @@ def _routes(base: str) -> Iterable[Route]:
     group, endpoints = f"{base}/{{group}}", f"{base}/{{group}}/endpoints"
     return (
         Route("GET", base, list_all, Needs.READ, Operation("All URL groups.", list_of(URL_GROUP))),
-        Route("GET", group, show, Needs.READ, Operation("One URL group.", URL_GROUP)),
+        Route("GET", group, show, Needs.READ, _SHOW),
         Route("PATCH", group, set_defaults, Needs.CHANGE, _DEFAULTS),
         Route("DELETE", group, delete, Needs.CHANGE, Operation("Delete a URL group, if there is one.")),
         Route("POST", endpoints, add_endpoints, Needs.CHANGE, _ADD),
@@ -81,6 +90,7 @@ def _routes(base: str) -> Iterable[Route]:
     )
 
 
+_SHOW = Operation("One URL group; with health=true, how its endpoints fare.", URL_GROUP, query=HEALTH_PARAMETERS)
 _DEFAULTS = Operation("Set the options laid beneath every publish to a URL group.", body=GROUP_DEFAULTS)
 _ADD = Operation("Add endpoints to a URL group, or change them; it is made on first use.", body=ADDED_ENDPOINTS)
 _REMOVE = Operation(

@@ -10,6 +10,7 @@ _SECRET = re.compile(
     r"""
       otr_[A-Za-z0-9_-]{8,}               # our tokens
     | sig_[A-Za-z0-9]{8,}                 # signing keys
+    | whsec_[A-Za-z0-9+/=]{8,}            # the same, for Standard Webhooks
     | eyJ[A-Za-z0-9_=.-]{16,}             # signatures, development tokens
     | (?<=://)[^/\s@]+(?=@)               # user info of a URL
     | (?<=qstash_token=)[^&\s]+

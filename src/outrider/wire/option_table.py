@@ -155,6 +155,14 @@ OPTIONS = (
         in_callbacks=True,
     ),
     Option(
+        name="Upstash-Standard-Webhooks",
+        field="standard_webhooks",
+        read=values.boolean,
+        help="Sign the delivery by Standard Webhooks too (webhook-id, -timestamp, -signature). As the tenant has it.",
+        example="true",
+        in_callbacks=True,
+    ),
+    Option(
         name="Upstash-Header-Forward",
         field="header_forward",
         read=values.boolean,

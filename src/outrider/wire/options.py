@@ -36,7 +36,7 @@ from outrider.wire.option_table import BY_CALLBACK_SUFFIX, BY_NAME, PREFIX, Opti
 
 DEFAULT_RETRIES = 3
 
-_OF_A_CONNECTION = frozenset(
+OF_A_CONNECTION = frozenset(
     {
         "connection",
         "content-length",
@@ -53,7 +53,7 @@ _OF_A_CONNECTION = frozenset(
         "upgrade",
     }
 )
-_NOT_FORWARDED_UNASKED = _OF_A_CONNECTION | {"accept-encoding", "authorization", "content-type"}
+_NOT_FORWARDED_UNASKED = OF_A_CONNECTION | {"accept-encoding", "authorization", "content-type"}
 """What `Upstash-Header-Forward` leaves: also Accept-Encoding, which the caller's client negotiated for itself."""
 
 
@@ -193,7 +193,7 @@ class _Said:
                 code="invalid_option",
                 hint="a header's name is letters, digits and any of !#$%&'*+-.^_`|~",
             )
-        if name not in _OF_A_CONNECTION:
+        if name not in OF_A_CONNECTION:
             canonical = canonical_name(name)
             self.forwarded.append((canonical, as_latin_1(_checked(canonical, value))))
 

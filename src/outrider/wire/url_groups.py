@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
 from outrider.domain.errors import Malformed
+from outrider.domain.health import EndpointHealth
 from outrider.domain.limits import Limits
 from outrider.domain.options import Headers, OptionPatch, Redaction
 from outrider.domain.url_group import Endpoint, EndpointMatch, UrlGroup
 from outrider.wire.bodies import decode_body, header_pairs
 from outrider.wire.destination import check_url
+from outrider.wire.health import ENDPOINT_HEALTH, present_health
 from outrider.wire.names import LONGEST_NAME, by_name, canonical_name, has_control_characters, quoted
 from outrider.wire.option_table import PREFIX
 from outrider.wire.options import parse_options
@@ -81,6 +83,12 @@ def present_url_group(group: UrlGroup) -> dict[str, object]:
     if group.default_headers:
         shown["headers"] = by_name(_shown(group))
     return shown
+
+
+def present_group_health(group: UrlGroup, health: Sequence[EndpointHealth]) -> dict[str, object]:
+    """A group whose endpoints say how they fare."""
+    endpoints = [{**_present_endpoint(one.endpoint), "health": present_health(one)} for one in health]
+    return {**present_url_group(group), "endpoints": endpoints}
 
 
 def _each(body: bytes, read: Callable[[_Endpoint], T]) -> list[T]:
@@ -189,10 +197,11 @@ def _present_endpoint(endpoint: Endpoint) -> dict[str, object]:
 
 
 _ENDPOINT = thing("Endpoint", {"url": URL}, {"name": text()})
+_SHOWN_ENDPOINT = thing("GroupEndpoint", {"url": URL}, {"name": text(), "health": ENDPOINT_HEALTH})
 
 URL_GROUP = thing(
     "UrlGroup",
-    {"name": text(), "createdAt": TIME_MS, "updatedAt": TIME_MS, "endpoints": list_of(_ENDPOINT)},
+    {"name": text(), "createdAt": TIME_MS, "updatedAt": TIME_MS, "endpoints": list_of(_SHOWN_ENDPOINT)},
     {"headers": HEADERS},
 )
 ADDED_ENDPOINTS: Schema = thing("AddedEndpoints", {"endpoints": list_of(_ENDPOINT)})

@@ -10,6 +10,7 @@ before(async () => {
 });
 after(() => receiver.stop());
 
+// covers: publishJSON, Receiver.verify
 test("the SDK attaches, publishes, and verifies what arrives", async (context) => {
   assert.equal(process.env.QSTASH_TOKEN, undefined);
   const printed = [];

@@ -40,6 +40,7 @@ const failForGood = async (path, options = {}) => {
   return messages[0];
 };
 
+// covers: messages.cancel, messages.delete
 test("one message is cancelled", async () => {
   const [messageId] = await park(1);
   assert.deepEqual(await client.messages.cancel(messageId), { cancelled: 1 });
@@ -50,6 +51,7 @@ test("one message is cancelled", async () => {
   assert.equal(await stateOf(other), "CANCELED");
 });
 
+// covers: messages.cancel, messages.deleteMany
 test("many are cancelled by their ids", async () => {
   const [first, second, third] = await park(3);
   assert.deepEqual(await client.messages.cancel([first, second]), { cancelled: 2 });
@@ -57,6 +59,7 @@ test("many are cancelled by their ids", async () => {
   assert.equal(await client.messages.deleteMany([second, third]), 1);
 });
 
+// covers: messages.cancel
 test("messages are cancelled by filters, values OR-ed and filters AND-ed", async () => {
   const [red] = await park(1, { label: "red" });
   const [blue] = await park(1, { label: "blue" });
@@ -70,6 +73,7 @@ test("messages are cancelled by filters, values OR-ed and filters AND-ed", async
   assert.deepEqual([await stateOf(red), await stateOf(blue)], ["CANCELED", "CANCELED"]);
 });
 
+// covers: messages.cancel, messages.deleteAll
 test("all are cancelled", async () => {
   await park(4);
   assert.deepEqual(await client.messages.cancel({ all: true }), { cancelled: 4 });
@@ -77,6 +81,7 @@ test("all are cancelled", async () => {
   assert.equal(await client.messages.deleteAll(), 2);
 });
 
+// covers: logs, events
 test("the log is filtered and read page by page", async () => {
   const ids = await park(5, { label: "paged" });
   const { logs, events } = await client.logs({ messageIds: ids.slice(0, 2) });
@@ -95,6 +100,7 @@ test("the log is filtered and read page by page", async () => {
   assert.equal(typeof deprecated.cursor, "string");
 });
 
+// covers: logs
 test("a delivery is told in full", async () => {
   const { messageId } = await client.publish({
     url: receiver.url("/told"),
@@ -111,6 +117,7 @@ test("a delivery is told in full", async () => {
   assert.equal(atob(logs[0].body), "hello");
 });
 
+// covers: dlq.listMessages, dlq.delete
 test("dead letters are listed by filter and by id", async () => {
   const letters = [await failForGood("/dlq/0", { label: "zero" }), await failForGood("/dlq/1", { label: "one" })];
   assert.equal(letters[0].responseStatus, 500);
@@ -129,6 +136,7 @@ test("dead letters are listed by filter and by id", async () => {
   assert.deepEqual(await client.dlq.delete({ all: true }), { deleted: 2 });
 });
 
+// covers: dlq.delete, dlq.deleteMany
 test("dead letters are deleted one, many and by filter", async () => {
   const ids = [];
   for (const n of [0, 1, 2, 3]) ids.push((await failForGood(`/gone/${n}`, { label: `g${n}` })).dlqId);
@@ -140,6 +148,7 @@ test("dead letters are deleted one, many and by filter", async () => {
   assert.deepEqual(await client.dlq.delete({ filter: { label: "g3" } }), { deleted: 1 });
 });
 
+// covers: dlq.retry
 test("dead letters are tried anew, and leave the queue", async () => {
   const first = await failForGood("/anew/0");
   const second = await failForGood("/anew/1", { label: "anew" });

@@ -11,6 +11,7 @@ before(async () => {
 });
 after(() => receiver.stop());
 
+// covers: publish
 test("a published body arrives byte for byte", async () => {
   const body = Uint8Array.from({ length: 256 }, (_, byte) => byte);
   const { messageId } = await client.publish({
@@ -28,6 +29,7 @@ test("a published body arrives byte for byte", async () => {
   assert.equal(received.headers["upstash-telemetry-sdk"], undefined);
 });
 
+// covers: publishJSON
 test("JSON arrives as JSON", async () => {
   await client.publishJSON({ url: receiver.url("/json"), body: { a: [1, "é"] } });
   const [received] = await receiver.waitFor("/json");
@@ -35,6 +37,7 @@ test("JSON arrives as JSON", async () => {
   assert.equal(received.headers["content-type"], "application/json");
 });
 
+// covers: publishJSON, messages.get
 test("every option is kept and shown", async () => {
   const { messageId } = await client.publishJSON({
     url: receiver.url("/options"),
@@ -74,12 +77,14 @@ test("every option is kept and shown", async () => {
   assert.equal(message.callerIp, "127.0.0.1");
 });
 
+// covers: publish, messages.get
 test("not-before beats the delay", async () => {
   const notBefore = Math.floor(Date.now() / 1000) + 7200;
   const { messageId } = await client.publish({ url: receiver.url("/later"), delay: "1h", notBefore });
   assert.equal((await client.messages.get(messageId)).notBefore, notBefore * 1000);
 });
 
+// covers: publish
 test("duplicates are told by id and by content", async () => {
   for (const same of [{ deduplicationId: "once" }, { contentBasedDeduplication: true }]) {
     const request = { url: receiver.url("/once"), body: "same", ...same };
@@ -91,6 +96,7 @@ test("duplicates are told by id and by content", async () => {
   }
 });
 
+// covers: batch
 test("a batch answers in order", async () => {
   const sent = await client.batch([
     { url: receiver.url("/batch/0"), body: "zero", headers: { "X-N": "0" } },
@@ -104,6 +110,7 @@ test("a batch answers in order", async () => {
   }
 });
 
+// covers: batchJSON
 test("a batch of JSON arrives as JSON, a batch of one is an array", async () => {
   const [sent, ...others] = await client.batchJSON([
     { url: receiver.url("/batch-json"), body: { a: 1 }, label: "batched", retries: 0 },
@@ -115,6 +122,7 @@ test("a batch of JSON arrives as JSON, a batch of one is an array", async () => 
   assert.equal((await client.messages.get(sent.messageId)).label, "batched");
 });
 
+// covers: publish
 test("a refusal carries its status and its sentence", async () => {
   await assert.rejects(client.publish({ url: receiver.url("/bad"), delay: "5x" }), (error) => {
     assert.equal(error.name, "QstashError");

@@ -22,6 +22,7 @@ const deliver = async (path, body) => {
   return { signature: received.headers["upstash-signature"], body: String(received.body), url: receiver.url(path) };
 };
 
+// covers: Receiver.verify
 test("a delivery verifies against its URL and body", async () => {
   const request = await deliver("/signed/a%2Fb?x=1&y=%20z", '{"n":"é"}');
   assert.equal(await verifier.verify(request), true);
@@ -30,6 +31,7 @@ test("a delivery verifies against its URL and body", async () => {
   await assert.rejects(verifier.verify({ ...request, signature: `${request.signature}x` }), { name: "SignatureError" });
 });
 
+// covers: Receiver.verify
 test("a receiver that holds both keys verifies across one rotation", async () => {
   const keys = async (path, method) => {
     const response = await fetch(`${QSTASH_URL}/v2/${path}`, {
@@ -37,7 +39,8 @@ test("a receiver that holds both keys verifies across one rotation", async () =>
       headers: { Authorization: `Bearer ${QSTASH_TOKEN}` },
     });
     assert.equal(response.status, 200);
-    return response.json();
+    const { current, next } = await response.json();
+    return { current, next };
   };
   assert.deepEqual(await keys("keys", "GET"), { current: QSTASH_CURRENT_SIGNING_KEY, next: QSTASH_NEXT_SIGNING_KEY });
   const early = await deliver("/early", "early");

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from outrider.domain.event import Event
 from outrider.domain.flow_control import KeyState
+from outrider.domain.health import EndpointAttempts
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message, MessageState
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, Page
@@ -18,13 +19,15 @@ from outrider.domain.schedule import Schedule
 from outrider.domain.settlement import Settlement
 from outrider.domain.tenant import SigningKeys, Tenant, Token
 from outrider.domain.url_group import UrlGroup
-from outrider.ports import Cancellation, LogEntry, Receipt, Retention, Verdict
+from outrider.ports import Cancellation, LogEntry, Receipt, Retention, SealedProfile, Verdict
 from outrider.store.sqlite import (
     cancellations,
     dead_letters,
     flow_keys,
+    health,
     log,
     messages,
+    profiles,
     queues,
     schedules,
     settlements,
@@ -221,6 +224,9 @@ class SqliteStore:
     async def list_url_groups(self, tenant: str) -> list[UrlGroup]:
         return await self._read(lambda connection: url_groups.list_url_groups(connection, tenant))
 
+    async def endpoint_attempts(self, tenant: str, group: str, url: str, limit: int) -> EndpointAttempts:
+        return await self._read(lambda connection: health.endpoint_attempts(connection, tenant, group, url, limit))
+
     # Schedules
 
     async def put_schedule(self, schedule: Schedule, *, most: int) -> None:
@@ -264,6 +270,22 @@ class SqliteStore:
     async def messages_on(self, tenant: str, day: Instant) -> int:
         return await self._read(lambda connection: usage.messages_on(connection, tenant, day))
 
+    # Destination profiles
+
+    async def put_profile(self, tenant: str, host: str, sealed: bytes, now: Instant, *, most: int) -> None:
+        await self._writer.write(
+            lambda connection: profiles.put_profile(connection, tenant, host, sealed, now, most=most)
+        )
+
+    async def get_profile(self, tenant: str, host: str) -> SealedProfile | None:
+        return await self._read(lambda connection: profiles.get_profile(connection, tenant, host))
+
+    async def list_profiles(self, tenant: str) -> list[SealedProfile]:
+        return await self._read(lambda connection: profiles.list_profiles(connection, tenant))
+
+    async def delete_profile(self, tenant: str, host: str) -> bool:
+        return await self._writer.write(lambda connection: profiles.delete_profile(connection, tenant, host))
+
     # Tenants
 
     async def add_tenant(self, tenant: Tenant, keys: SigningKeys) -> None:
@@ -292,6 +314,9 @@ class SqliteStore:
 
     async def set_keys(self, tenant_id: str, keys: SigningKeys) -> None:
         await self._writer.write(lambda connection: tenants.set_keys(connection, tenant_id, keys))
+
+    async def set_standard_webhooks(self, tenant_id: str, *, on: bool) -> bool:
+        return await self._writer.write(lambda connection: tenants.set_standard_webhooks(connection, tenant_id, on=on))
 
     async def rotate_keys(self, tenant_id: str, fresh: str) -> SigningKeys | None:
         return await self._writer.write(lambda connection: tenants.rotate_keys(connection, tenant_id, fresh))

@@ -62,13 +62,18 @@ _TOKEN_COLUMNS = ("id", "tenant", "scope", "hash", "hint", "name", "created_at")
 
 def get_keys(connection: Connection, tenant_id: str) -> SigningKeys | None:
     row = connection.execute(SQL["get_keys"], {"tenant": tenant_id}).fetchone()
-    return None if row is None else SigningKeys(*row)
+    return None if row is None else SigningKeys(row[0], row[1], standard_webhooks=bool(row[2]))
 
 
 def set_keys(connection: Connection, tenant_id: str, keys: SigningKeys) -> None:
     """Raises NotFound for an unknown tenant."""
     _check_tenant(connection, tenant_id)
     connection.execute(SQL["set_keys"], {"tenant": tenant_id, **structs.asdict(keys)})
+
+
+def set_standard_webhooks(connection: Connection, tenant_id: str, *, on: bool) -> bool:
+    """Whether there is such a tenant."""
+    return connection.execute(SQL["set_standard_webhooks"], {"tenant": tenant_id, "on": on}).rowcount > 0
 
 
 def rotate_keys(connection: Connection, tenant_id: str, fresh: str) -> SigningKeys | None:

@@ -37,8 +37,13 @@ DELETE FROM tokens WHERE tenant = :tenant AND id = :id
 
 -- name: get_keys
 -- A tenant's signing keys.
-SELECT current, next FROM signing_keys WHERE tenant = :tenant
+SELECT current, next, standard_webhooks FROM signing_keys WHERE tenant = :tenant
 
 -- name: set_keys
 -- Replace a tenant's signing keys.
-INSERT OR REPLACE INTO signing_keys (tenant, current, next) VALUES (:tenant, :current, :next)
+INSERT OR REPLACE INTO signing_keys (tenant, current, next, standard_webhooks)
+VALUES (:tenant, :current, :next, :standard_webhooks)
+
+-- name: set_standard_webhooks
+-- Whether a tenant's deliveries are signed by Standard Webhooks too.
+UPDATE signing_keys SET standard_webhooks = :on WHERE tenant = :tenant

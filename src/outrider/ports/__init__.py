@@ -1,0 +1,73 @@
+"""What the engine asks of the outside: Store, Sender, Clock, Observer.
+
+Every method of `Store` that changes something is one transaction: a crash finds the state
+before it or the state after it. A method that returns has committed. One that cannot commit
+raises `StoreUnavailable`, and then nothing of it was kept; one that has too much waiting
+raises `Overloaded`. How commits are grouped is the store's own affair.
+
+Times are `Instant`s handed in by the caller; no store reads a clock.
+"""
+
+from outrider.ports.messages import (
+    Applied,
+    Cancellation,
+    DeadLetterStore,
+    Duplicate,
+    LeaseLost,
+    LogEntry,
+    LogStore,
+    MessageStore,
+    Receipt,
+    Retention,
+    Stored,
+    Verdict,
+)
+from outrider.ports.outside import (
+    Clock,
+    Observer,
+    OutgoingRequest,
+    Sender,
+)
+from outrider.ports.resources import (
+    FlowControlStore,
+    HealthStore,
+    ProfileStore,
+    QueueStore,
+    ScheduleStore,
+    SealedProfile,
+    TenantStore,
+    UrlGroupStore,
+    UsageStore,
+)
+from outrider.ports.store import (
+    Store,
+)
+
+__all__ = [
+    "Applied",
+    "Cancellation",
+    "Clock",
+    "DeadLetterStore",
+    "Duplicate",
+    "FlowControlStore",
+    "HealthStore",
+    "LeaseLost",
+    "LogEntry",
+    "LogStore",
+    "MessageStore",
+    "Observer",
+    "OutgoingRequest",
+    "ProfileStore",
+    "QueueStore",
+    "Receipt",
+    "Retention",
+    "ScheduleStore",
+    "SealedProfile",
+    "Sender",
+    "Store",
+    "Stored",
+    "TenantStore",
+    "UrlGroupStore",
+    "UsageStore",
+    "Verdict",
+]

@@ -1,0 +1,199 @@
+"""What a store keeps about messages that are to come: queues, keys, groups, schedules, profiles, tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from outrider.domain.flow_control import KeyState
+from outrider.domain.health import EndpointAttempts
+from outrider.domain.instant import Instant
+from outrider.domain.message import Message, MessageState
+from outrider.domain.queue import Queue
+from outrider.domain.schedule import Schedule
+from outrider.domain.tenant import SigningKeys, Tenant, Token
+from outrider.domain.url_group import UrlGroup
+from outrider.ports.messages import Receipt
+
+
+class QueueStore(Protocol):
+    """Queues; their lines are messages."""
+
+    async def change_queue(
+        self, tenant: str, name: str, change: Callable[[Queue | None], Queue], now: Instant, *, most: int
+    ) -> Queue:
+        """Make or change a queue by a pure function; what waits takes the slots that this frees.
+
+        Raises TooMany if it is new and the tenant has `most` of them.
+        """
+        ...
+
+    async def get_queue(self, tenant: str, name: str) -> Queue | None: ...
+
+    async def list_queues(self, tenant: str) -> list[Queue]: ...
+
+    async def delete_queue(self, tenant: str, name: str) -> bool:
+        """Delete a queue in whose line nothing waits; whether it is gone. Who holds a slot goes on without it."""
+        ...
+
+
+class FlowControlStore(Protocol):
+    """Flow-control keys; each is made by the first message that names it."""
+
+    async def change_flow_key(
+        self, tenant: str, key: str, change: Callable[[KeyState], KeyState], now: Instant
+    ) -> KeyState | None:
+        """Change a key by a pure function, and admit what it then may; None if it is unknown."""
+        ...
+
+    async def get_flow_key(self, tenant: str, key: str) -> KeyState | None: ...
+
+    async def list_flow_keys(self, tenant: str, search: str, limit: int) -> list[tuple[str, KeyState]]:
+        """Keys that contain `search`, by name."""
+        ...
+
+
+class UrlGroupStore(Protocol):
+    """URL groups."""
+
+    async def change_url_group(
+        self,
+        tenant: str,
+        name: str,
+        change: Callable[[UrlGroup | None], UrlGroup | None],
+        *,
+        most: int,
+    ) -> UrlGroup | None:
+        """Make, change or (by None) delete a group by a pure function. Raises TooMany like `change_queue`."""
+        ...
+
+    async def get_url_group(self, tenant: str, name: str) -> UrlGroup | None: ...
+
+    async def list_url_groups(self, tenant: str) -> list[UrlGroup]: ...
+
+
+class HealthStore(Protocol):
+    """How attempts ended, as far back as the log goes."""
+
+    async def endpoint_attempts(self, tenant: str, group: str, url: str, limit: int) -> EndpointAttempts:
+        """The latest attempts that ended of a group's messages to a URL, latest first, at most `limit`.
+
+        Of at most `limit` messages, too: those that came last among those that were attempted. So its
+        cost is bounded, whatever the group has sent and whatever of it waits.
+        """
+        ...
+
+
+class ScheduleStore(Protocol):
+    """Schedules, and the one transaction in which one fires."""
+
+    async def put_schedule(self, schedule: Schedule, *, most: int) -> None:
+        """Create, or overwrite whole the one with its id (`created_at` stays). Raises TooMany."""
+        ...
+
+    async def change_schedule(
+        self, tenant: str, schedule_id: str, change: Callable[[Schedule], Schedule]
+    ) -> Schedule | None:
+        """Change by a pure function; None if it is unknown."""
+        ...
+
+    async def delete_schedule(self, tenant: str, schedule_id: str) -> bool: ...
+
+    async def get_schedule(self, tenant: str, schedule_id: str) -> Schedule | None: ...
+
+    async def list_schedules(self, tenant: str) -> list[Schedule]: ...
+
+    async def due_schedules(self, now: Instant, limit: int) -> list[Schedule]:
+        """Of all tenants, those with `next_fire_at <= now`, earliest first."""
+        ...
+
+    async def next_fire_at(self) -> Instant | None: ...
+
+    async def fire_schedule(
+        self, before: Schedule, after: Schedule, messages: Sequence[Message], now: Instant, *, per_day: int | None
+    ) -> list[Receipt] | None:
+        """Replace `before` by `after` and add the messages, as `add` does, all in one transaction.
+
+        None, and nothing done, if the stored schedule is no longer `before` (fired, changed or deleted meanwhile).
+        """
+        ...
+
+    async def message_states(self, tenant: str, message_ids: Sequence[str]) -> dict[str, MessageState]:
+        """The states of those messages that are still there."""
+        ...
+
+
+class UsageStore(Protocol):
+    """What tenants have used."""
+
+    async def messages_on(self, tenant: str, day: Instant) -> int:
+        """Messages the tenant published in the UTC day that begins then; callbacks do not count."""
+        ...
+
+
+class SealedProfile(Struct, frozen=True):
+    """A destination profile as it is stored: its headers encrypted. `updated_at` is when it was put."""
+
+    host: str
+    sealed: bytes
+    updated_at: Instant
+
+
+class ProfileStore(Protocol):
+    """Destination profiles, sealed by who stores them; the store cannot read one."""
+
+    async def put_profile(self, tenant: str, host: str, sealed: bytes, now: Instant, *, most: int) -> None:
+        """Make a host's profile, or replace it. Raises TooMany if it is new and the tenant has `most`, NotFound for
+        an unknown tenant.
+        """
+        ...
+
+    async def get_profile(self, tenant: str, host: str) -> SealedProfile | None: ...
+
+    async def list_profiles(self, tenant: str) -> list[SealedProfile]:
+        """By host."""
+        ...
+
+    async def delete_profile(self, tenant: str, host: str) -> bool:
+        """Whether there was one."""
+        ...
+
+
+class TenantStore(Protocol):
+    """Tenants, their tokens and keys."""
+
+    async def add_tenant(self, tenant: Tenant, keys: SigningKeys) -> None:
+        """Raises Malformed if the name is taken."""
+        ...
+
+    async def remove_tenant(self, tenant_id: str) -> None:
+        """Remove a tenant and everything it owns."""
+        ...
+
+    async def list_tenants(self) -> list[Tenant]: ...
+
+    async def add_token(self, token: Token) -> None:
+        """Raises Malformed if the hash is stored already."""
+        ...
+
+    async def list_tokens(self, tenant_id: str) -> list[Token]: ...
+
+    async def revoke_token(self, tenant_id: str, token_id: str) -> bool:
+        """Whether there was one."""
+        ...
+
+    async def find_token(self, token_hash: str) -> Token | None: ...
+
+    async def get_keys(self, tenant_id: str) -> SigningKeys | None: ...
+
+    async def set_keys(self, tenant_id: str, keys: SigningKeys) -> None: ...
+
+    async def set_standard_webhooks(self, tenant_id: str, *, on: bool) -> bool:
+        """Change that default of the tenant's deliveries, its keys stay; whether there is such a tenant."""
+        ...
+
+    async def rotate_keys(self, tenant_id: str, fresh: str) -> SigningKeys | None:
+        """Rotate in one transaction; the keys as they now are, None for an unknown tenant."""
+        ...
