@@ -19,6 +19,8 @@ EXCEPTIONS: dict[str, str] = {
     "JavaScript http.processRequest": "an inner step of http.request",
     "JavaScript http.checkResponse": "an inner step of http.request",
     "JavaScript http.getResponseError": "an inner step of http.request",
+    "JavaScript Receiver.verifyWithKey": "an inner step of Receiver.verify",
+    "JavaScript Receiver.verifyBodyAndUrl": "an inner step of Receiver.verify",
     "JavaScript chat": "calls a language model, deprecated",
     "JavaScript chat.create": "calls a language model, deprecated",
     "JavaScript chat.prompt": "calls a language model, deprecated",

@@ -22,10 +22,5 @@ for (const [name, part] of Object.entries(parts)) {
   methods.push(...methodsOf(part).map((method) => `${name}.${method}`));
 }
 const receiver = new sdk.Receiver({ currentSigningKey: "a", nextSigningKey: "b" });
-methods.push(
-  ...methodsOf(receiver)
-    .filter((method) => method === "verify") // the others are private, which is gone at run time
-    .map((method) => `Receiver.${method}`),
-  "startDevServer",
-);
+methods.push(...methodsOf(receiver).map((method) => `Receiver.${method}`), "startDevServer");
 console.log(JSON.stringify(methods.sort()));
