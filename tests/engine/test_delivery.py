@@ -219,6 +219,22 @@ async def test_settlement_is_kept_until_the_store_can_commit_it(world, monkeypat
     assert len(world.witness.noted("store_failed")) == len(world.witness.noted("store_recovered")) == 1
 
 
+async def test_store_that_cannot_be_read_costs_no_attempt(world, monkeypatch):
+    message_id = await world.publish(URL, delay_ms=2_000, retries=0)
+    get_keys = world.store.get_keys
+
+    async def fail(_):
+        raise StoreUnavailable("disk trouble")
+
+    await world.clock.advance(1_999)
+    monkeypatch.setattr(world.store, "get_keys", fail)
+    await world.clock.advance(1)
+    assert not world.destinations.calls
+    monkeypatch.setattr(world.store, "get_keys", get_keys)
+    await world.clock.advance(1_000)
+    assert (await world.message(message_id)).state is MessageState.DELIVERED
+
+
 async def test_claims_resume_when_the_store_does(world, monkeypatch):
     await world.publish(URL, delay_ms=1_000)
     claim = world.store.claim_due

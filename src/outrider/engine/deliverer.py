@@ -11,9 +11,13 @@ go to its host without it.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from msgspec import structs
 
 from outrider.domain.attempt import Attempt, Outcome, Unreachable
+from outrider.domain.errors import NotFound
 from outrider.domain.event import created
 from outrider.domain.message import Message
 from outrider.domain.settlement import Settlement, settle, with_follow_ups
@@ -25,6 +29,8 @@ from outrider.engine.persistence import persist
 from outrider.engine.profiles import Profiles, ProfileUnreadable
 from outrider.ports import Applied, Clock, MessageStore, Observer, Sender, Verdict
 from outrider.wire.outgoing import outgoing_request
+
+T = TypeVar("T")
 
 
 class Deliverer:
@@ -66,15 +72,22 @@ class Deliverer:
 
     async def _send(self, message: Message) -> Outcome:
         try:
-            keys = await self._directory.keys(message.tenant)
-            injected = await self._profiles.headers_for(message.tenant, message.url)
+            keys = await self._read(lambda: self._directory.keys(message.tenant))
+            injected = await self._read(lambda: self._profiles.headers_for(message.tenant, message.url))
             return await self._sender.send(outgoing_request(message, keys, self._clock.now(), injected))
         except ProfileUnreadable as failure:
             self._observer.note("profile_open_failed", message_id=message.id, error=failure.sentence)
             return Unreachable(failure.sentence)
+        except NotFound as gone:
+            # The tenant was removed, and its messages with it: there is nothing left to settle.
+            return Unreachable(gone.sentence)
         except Exception as fault:  # noqa: BLE001 - see the module's docstring
             self._observer.note("attempt_faulted", message_id=message.id, error=repr(fault))
             return Unreachable("the request could not be made: an internal fault, which the server's log describes")
+
+    async def _read(self, read: Callable[[], Awaitable[T]]) -> T:
+        """What is read, once it can be: a store in trouble costs a message no attempt."""
+        return await persist(read, self._clock, self._observer)
 
     def _report(self, message: Message, attempt: Attempt, settlement: Settlement) -> Settlement:
         """The settlement with its ACTIVE entry and its callbacks as messages."""
