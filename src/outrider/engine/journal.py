@@ -58,6 +58,8 @@ class Journal:
             await self._log.record(lingering)
         except Unavailable:
             # An attempt that ended meanwhile has been settled without its ACTIVE; the others keep theirs.
-            self._starts.update((entry.message_id, entry) for entry in lingering)
+            # A message that has started anew keeps its newer entry.
+            for entry in lingering:
+                self._starts.setdefault(entry.message_id, entry)
         else:
             self._observer.events(lingering)
