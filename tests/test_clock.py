@@ -6,7 +6,7 @@ import time
 import pytest
 
 from outrider import clock as clock_module
-from outrider.clock import SystemClock
+from outrider.clock import FollowingClock, SystemClock
 from outrider.testing import ManualClock
 
 
@@ -100,6 +100,129 @@ async def test_cancelling_a_wait_is_no_timeout():
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+class Database:
+    """A clock to follow, over a network that takes its time, and the steady clock of the machine that follows."""
+
+    def __init__(self) -> None:
+        self.steady = 500_000.0
+        self.ahead = 0.0
+        self.there = self.back = 1.0
+
+    def steady_ms(self) -> float:
+        return self.steady
+
+    def true(self) -> float:
+        return 1_800_000_000_000 + self.steady + self.ahead
+
+    async def time(self) -> int:
+        self.steady += self.there
+        said = int(self.true())
+        self.steady += self.back
+        return said
+
+
+class TestFollowing:
+    @pytest.fixture
+    def database(self) -> Database:
+        return Database()
+
+    @pytest.fixture
+    def clock(self, database) -> FollowingClock:
+        return FollowingClock(database.steady_ms)
+
+    async def look(self, clock, database, times=1):
+        for _ in range(times):
+            database.steady += 2_000
+            await clock.follow(database.time)
+
+    async def test_without_anything_to_follow_it_is_the_wall_clock(self, wall):
+        clock = FollowingClock()
+
+        async def nothing():
+            return None
+
+        await clock.follow(nothing)
+        wall.ms += 3_600_000
+        assert (clock.now(), clock.offset_ms) == (wall.ms, 0)
+
+    async def test_it_tells_the_followed_time_from_the_first_look_on(self, clock, database):
+        await self.look(clock, database)
+        assert clock.now() == pytest.approx(database.true(), abs=1)
+        database.steady += 10_000
+        assert clock.now() == pytest.approx(database.true(), abs=1)
+
+    async def test_jump_of_the_wall_clock_changes_nothing_but_the_offset(self, wall):
+        clock = FollowingClock()
+
+        async def database():
+            return 2_000_000
+
+        await clock.follow(database)
+        wall.ms -= 3_600_000
+        assert clock.now() == pytest.approx(2_000_000, abs=500)
+        assert clock.offset_ms == pytest.approx(1_000_000 + 3_600_000, abs=500)
+
+    async def test_error_is_at_most_half_the_round_trip(self, clock, database):
+        database.there, database.back = 300.0, 0.0
+        await self.look(clock, database)
+        assert 140 < clock.now() - database.true() < 160
+        database.there = database.back = 0.5
+        await self.look(clock, database)
+        assert clock.now() == pytest.approx(database.true(), abs=2)
+
+    async def test_shortest_round_trip_counts(self, clock, database):
+        await self.look(clock, database)
+        database.there = 400.0
+        await self.look(clock, database, times=5)
+        assert clock.now() == pytest.approx(database.true(), abs=2)
+
+    async def test_small_difference_is_made_up_without_going_back(self, clock, database):
+        database.there = database.back = 0.25
+        await self.look(clock, database)
+        database.ahead -= 50
+        last = clock.now()
+        await self.look(clock, database, times=1)
+        assert clock.now() - database.true() == pytest.approx(50, abs=2)
+        for _ in range(600):
+            database.steady += 1
+            assert clock.now() >= last
+            last = clock.now()
+        assert clock.now() == pytest.approx(database.true(), abs=2)
+
+    async def test_difference_within_what_is_not_known_is_left_alone(self, clock, database):
+        await self.look(clock, database)
+        before = clock.now() - database.true()
+        database.ahead += 1
+        await self.look(clock, database, times=8)
+        database.steady += 10_000
+        assert clock.now() - database.true() == pytest.approx(before - 1, abs=0.01)
+
+    async def test_clock_that_is_set_is_followed_at_once(self, clock, database):
+        await self.look(clock, database, times=8)
+        for jump in (3_600_000, -3_600_000):
+            database.ahead += jump
+            # The old looks took less time than the new one, and are wrong all the same.
+            database.back = 50.0
+            await self.look(clock, database)
+            assert clock.now() == pytest.approx(database.true(), abs=27)
+
+    async def test_drift_is_followed(self, clock, database):
+        for _ in range(500):
+            database.ahead += 2_000 * 100e-6
+            await self.look(clock, database)
+            assert clock.now() == pytest.approx(database.true(), abs=6)
+
+    async def test_sleepers_wake_when_the_followed_time_has_come(self, clock, database, wall):
+        await self.look(clock, database)
+        sleeping = asyncio.create_task(clock.sleep_until(clock.now() + 3_600_000))
+        await asyncio.sleep(0)
+        database.ahead += 3_600_000
+        await self.look(clock, database)
+        async with asyncio.timeout(5):
+            await sleeping
+        assert wall.ms == 1_000_000
 
 
 async def test_a_manual_clock_stands_still():

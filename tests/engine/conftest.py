@@ -1,28 +1,40 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from tests.backends import BACKENDS, Backend
 from tests.engine.world import DEFAULT_LIMITS, World
 
 from outrider.domain.limits import Limits
-from outrider.store.sqlite import SqliteStore
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request) -> Backend:
+    return BACKENDS[request.param]
 
 
 @pytest.fixture
-async def make_world(tmp_path) -> AsyncIterator[Callable[..., Awaitable[World]]]:
+async def make_world(backend, tmp_path) -> AsyncIterator[Callable[..., Awaitable[World]]]:
+    worlds: list[World] = []
     stores = []
 
     async def make(limits: Limits = DEFAULT_LIMITS, **bounds: int) -> World:
-        store = await SqliteStore.open(tmp_path / f"{len(stores)}.db")
+        folder = tmp_path / str(len(worlds))
+        folder.mkdir()
+        store = await backend.open(folder)
         stores.append(store)
-        world = World(store, limits, **bounds)
-        await world.begin()
+
+        async def another():
+            stores.append(await backend.another(folder, store))
+            return stores[-1]
+
+        world = World(store, limits, another=another if backend.another else None, **bounds)
         worlds.append(world)
+        await world.begin()
         return world
 
-    worlds: list[World] = []
     yield make
     for world in worlds:
-        await world.engine.drain(0)
+        await world.end()
     for store in stores:
         await store.close()
 

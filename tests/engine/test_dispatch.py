@@ -177,23 +177,14 @@ async def test_next_process_delivers_what_its_predecessor_held(world):
     waiting = await world.publish(delay_ms=5_000)
     await world.rest()
     # The first engine dies here: its tasks are gone, its leases are in the store.
-    await _kill(world.engine)
+    await world.kill()
     world.destinations.answer("https://a.example/x", 200)
-    successor = world.new_engine("node_2")
-    await successor.start()
+    await world.start_anew()
     await world.clock.advance(5_000)
     assert (await world.message(held)).state is MessageState.DELIVERED
     assert (await world.message(waiting)).state is MessageState.DELIVERED
     assert len(world.destinations.calls) == 3
-    world.engine = successor
 
 
 async def test_engine_that_delivers_is_ready(world):
     await world.engine.check()
-
-
-async def _kill(engine) -> None:
-    engine.dispatcher.stop()
-    for task in [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

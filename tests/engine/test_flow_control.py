@@ -166,6 +166,7 @@ class TestByHand:
         await publish(world, 1, parallelism=9)
         assert world.destinations.concurrent[URL] == 3
         await keys(world).unpin(world.tenant, KEY, parallelism=True, rate=False)
+        await world.rest()
         await publish(world, 1, parallelism=9)
         assert world.destinations.concurrent[URL] == 6
 

@@ -175,7 +175,7 @@ class TestRefused:
     )
     async def test_what_breaks_a_rule_is_refused_when_it_is_made(self, world, said, what):
         with pytest.raises(Malformed, match=what):
-            await world.schedule(said.pop("cron"), URL, **said)
+            await world.schedule(**{"to": URL, **said})
         assert await world.engine.schedules.list(world.tenant) == []
 
     async def test_schedule_without_a_cron_is_refused(self, world):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+
+from tests.engine.node import Node
 
 from outrider.domain.addresses import AddressPolicy
 from outrider.domain.attempt import Outcome, Response, Unreachable, judge
 from outrider.domain.destination import Destination, GroupName, Url
 from outrider.domain.event import Event, EventKind
-from outrider.domain.instant import Instant
+from outrider.domain.instant import HOUR_MS, Instant
 from outrider.domain.limits import Limits
-from outrider.domain.message import Message
+from outrider.domain.message import Message, MessageState
 from outrider.domain.options import OptionPatch
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
 from outrider.domain.schedule import Schedule
@@ -21,7 +24,7 @@ from outrider.domain.url_group import Endpoint, UrlGroup
 from outrider.engine.directory import Directory
 from outrider.engine.publisher import FanOut, Publication, PublishRequest
 from outrider.engine.runtime import Engine
-from outrider.ports import OutgoingRequest, Store
+from outrider.ports import Clock, OutgoingRequest, Sender, Store
 from outrider.testing import ManualClock
 
 DEFAULT_LIMITS = Limits()
@@ -103,64 +106,45 @@ class Witness:
         return [facts for noted, facts in self.notes if noted == name]
 
 
-class WatchedStore:
-    """The real store, and how much of it is under way."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.begun = 0
-        self._under_way = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-
-    async def idle(self) -> None:
-        """Return when no operation is under way."""
-        await self._idle.wait()
-
-    def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
-        operation = getattr(self._store, name)
-
-        async def watched(*arguments: object, **named: object) -> object:
-            self.begun += 1
-            self._under_way += 1
-            self._idle.clear()
-            try:
-                return await operation(*arguments, **named)
-            finally:
-                self._under_way -= 1
-                if not self._under_way:
-                    self._idle.set()
-
-        return watched
-
-
 class World:
-    """Everything a test of the engine needs, under short names."""
+    """Everything a test of the engine needs, under short names.
 
-    def __init__(self, store: Store, limits: Limits = DEFAULT_LIMITS, **bounds: int) -> None:
-        self.store = WatchedStore(store)
+    One node is there from the beginning, and `engine` and `store` are its own.
+
+    Args:
+        another: opens the way of one more node to the store.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        another: Callable[[], Awaitable[Store]] | None = None,
+        lease_ms: int = HOUR_MS,
+        **bounds: int,
+    ) -> None:
         self.clock = ManualClock(settle=self.rest)
         self.destinations = Destinations()
         self.witness = Witness()
-        self.directory = Directory(self.store, self.clock)
         self.limits = limits
-        self.bounds = bounds
+        self.bounds = {"lease_ms": lease_ms, **bounds}
         self.tenant = ""
         self.keys = SigningKeys("", "")
-        self.engine = self.new_engine("node_1")
+        self._another = another
+        self._names = itertools.count(1)
+        self.node = self._new_node(store)
+        self.nodes = [self.node]
+        self.store = self.node.store
+        self.directory = Directory(self.store, self.clock)
 
-    def new_engine(self, node: str) -> Engine:
-        return Engine(
-            store=self.store,
-            sender=self.destinations,
-            clock=self.clock,
-            observer=self.witness,
-            directory=self.directory,
-            policy=AddressPolicy.production(),
-            limits=self.limits,
-            node=node,
-            **self.bounds,
-        )
+    @property
+    def engine(self) -> Engine:
+        return self.node.engine
+
+    def new_engine(self, name: str) -> Engine:
+        """An engine like that of the first node, not started."""
+        return self.node.new_engine(name)
 
     async def begin(self) -> None:
         tenant, self.keys = await self.directory.create_tenant("acme")
@@ -168,23 +152,36 @@ class World:
         await self.engine.start()
         await self.rest()
 
+    async def join_node(self, **bounds: int) -> Node:
+        """Start one more process on the same store, with other bounds perhaps."""
+        assert self._another is not None, "this backend serves one process alone"
+        node = self._new_node(await self._another(), **bounds)
+        self.nodes.append(node)
+        await node.engine.start()
+        await self.rest()
+        return node
+
     async def stop(self) -> None:
-        """End the process in order, attempts that hang given up."""
-        await self.engine.drain(0)
+        """End the first node in order."""
+        await self.node.stop()
 
     async def kill(self) -> None:
-        """End the process as by `kill -9`: what was committed is there, nothing else happens any more."""
-        engine = self.engine
-        running = [*engine.dispatcher._running.values(), *engine._background, engine._dispatching, engine._scheduling]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        """End the first node as by `kill -9`."""
+        await self.node.kill()
 
     async def start_anew(self) -> None:
-        """Begin another process on what the last one stored."""
-        self.engine = self.new_engine("node_2")
-        await self.engine.start()
+        """Begin another process on what the first node stored. That one was found dead long ago."""
+        await self.store.leave(self.node.id, self.clock.now())
+        await self.node.start_anew(self._name())
         await self.rest()
+
+    async def end(self) -> None:
+        """End every node."""
+        for node in self.nodes:
+            node.resume()
+            node.store.reachable = True
+            if not node.killed:
+                await node.stop()
 
     async def rest(self) -> None:
         """Return when nothing is under way but what waits for the clock or a hanging destination.
@@ -195,16 +192,35 @@ class World:
         while unchanged < 3:
             for _ in range(10):
                 await asyncio.sleep(0)
-            await self.store.idle()
+            for node in self.nodes:
+                await node.process.idle()
             progress = (
-                self.store.begun,
+                [(node.process.begun, node.engine.dispatcher.in_flight) for node in self.nodes],
                 len(self.destinations.calls),
                 len(self.witness.seen),
-                self.engine.dispatcher.in_flight,
                 self.clock.next_wake_at(),
             )
             unchanged = unchanged + 1 if progress == before else 0
             before = progress
+
+    def _name(self) -> str:
+        return f"node_{next(self._names)}"
+
+    def _new_node(self, store: Store, **bounds: int) -> Node:
+        def make(name: str, store: Store, clock: Clock, sender: Sender) -> Engine:
+            return Engine(
+                store=store,
+                sender=sender,
+                clock=clock,
+                observer=self.witness,
+                directory=Directory(store, clock),
+                policy=AddressPolicy.production(),
+                limits=self.limits,
+                node=name,
+                **self.bounds | bounds,
+            )
+
+        return Node(store, self.clock, self.destinations, make, self._name())
 
     async def publish(self, url: str = "https://a.example/x", body: bytes = b"", **said) -> str:
         published = await self.engine.publisher.publish(self.request(url, body, **said))
@@ -243,6 +259,13 @@ class World:
 
     async def message(self, message_id: str) -> Message:
         return await self.engine.messages.get(self.tenant, message_id)
+
+    async def states(self, message_ids: Iterable[str]) -> list[MessageState]:
+        return [(await self.message(message_id)).state for message_id in message_ids]
+
+    async def entered(self) -> list[str]:
+        """The nodes that are entered in the store."""
+        return [node.id for node in await self.nodes[-1].store.list_nodes()]
 
     async def log(self, message_id: str) -> list[EventKind]:
         page = await self.store.list_log(

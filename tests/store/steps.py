@@ -32,6 +32,20 @@ async def dead_letters(store: Store, tenant: str = TENANT, **query) -> list[Dead
     return list(page.items)
 
 
+def on_raw(store, do):
+    """What `do` returns, given SQLite's own connection, on the writer's thread."""
+
+    async def run(connection):
+        return do(connection.raw)
+
+    return store._writer.write(run)
+
+
+async def lose_leases(store, now: int = NOW) -> int:
+    """No node of these tests is entered, so whoever looks ends their leases: how many."""
+    return await store.recover(now, 1000, dead_before=now)
+
+
 async def add_leased(store: Store, **fields) -> Message:
     message = make_leased(**fields)
     await store.add([message], NOW)

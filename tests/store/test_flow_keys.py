@@ -16,7 +16,7 @@ from tests.factories import (
 )
 from tests.store.conftest import OTHER_TENANT
 from tests.store.inspection import Inspected
-from tests.store.steps import cancel, get
+from tests.store.steps import cancel, get, lose_leases
 from tests.store.turns import (
     CANCELED,
     DELIVERED,
@@ -153,7 +153,7 @@ class TestKeyGate:
     async def test_voided_leases_are_in_flight_no_more(self, store):
         messages = keyed(5, parallelism=2)
         await add(store, messages)
-        assert await store.void_leases(NOW) == 2
+        assert await lose_leases(store, NOW) == 2
         assert await states(store, *messages) == [DUE, DUE, HELD, HELD, HELD]
         assert await deliver_in_turn(store) == ids(messages)
         assert await key_counts(store) == (0, 0)
@@ -161,7 +161,7 @@ class TestKeyGate:
     async def test_start_of_a_voided_attempt_remains_counted(self, store):
         (message,) = keyed(1, rate=1)
         await add(store, [message])
-        await store.void_leases(NOW)
+        await lose_leases(store, NOW)
         assert await states(store, message) == [HELD]
         assert await claim(store, NOW + MINUTE - 1) == []
         assert ids(await claim(store, NOW + MINUTE)) == [message.id]

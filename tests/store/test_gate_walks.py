@@ -15,6 +15,7 @@ from tests.factories import NODE, NOW, TENANT, make_callback, make_keys, make_me
 from tests.factories import refused as make_refused
 from tests.store.conftest import BACKENDS
 from tests.store.inspection import check_gates
+from tests.store.steps import lose_leases
 
 from outrider.domain import flow_control
 from outrider.domain.message import MessageState
@@ -115,7 +116,7 @@ class Walk:
             await self.store.give_back(NODE, ids, self.now)
         else:
             ids = list(self.running)
-            await self.store.void_leases(self.now)
+            await lose_leases(self.store, self.now)
         for message_id in ids:
             del self.running[message_id]
             stored = await self.store.get_message(TENANT, message_id)

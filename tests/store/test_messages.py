@@ -13,7 +13,7 @@ from tests.factories import (
     make_message,
 )
 from tests.store.conftest import OTHER_TENANT
-from tests.store.steps import add_leased, cancel, entries, get, kinds
+from tests.store.steps import add_leased, cancel, entries, get, kinds, lose_leases
 
 from outrider.domain.event import EventKind as E
 from outrider.domain.message import DeduplicationKey, MessageState
@@ -212,8 +212,8 @@ class TestLeases:
         wanted, unwanted, waiting = make_leased(), make_leased("node_9"), make_message(due_at=NOW + 9)
         await store.add([wanted, unwanted, waiting], NOW)
         await cancel(store, ids=(unwanted.id,))
-        assert await store.void_leases(NOW + 1) == 2
-        assert await store.void_leases(NOW + 1) == 0
+        assert await lose_leases(store, NOW + 1) == 2
+        assert await lose_leases(store, NOW + 1) == 0
         assert [(await get(store, m)).state for m in (wanted, unwanted, waiting)] == [
             MessageState.DUE,
             MessageState.CANCELED,

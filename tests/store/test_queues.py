@@ -16,7 +16,7 @@ from tests.factories import (
 )
 from tests.store.conftest import OTHER_TENANT
 from tests.store.inspection import Inspected
-from tests.store.steps import cancel, dead_letters, get
+from tests.store.steps import cancel, dead_letters, get, lose_leases
 from tests.store.turns import (
     CANCELED,
     DELIVERED,
@@ -161,7 +161,7 @@ class TestQueueGate:
         messages = queued(6)
         await add(store, messages)
         await settle(store, messages[0])
-        assert await store.void_leases(NOW) == 1
+        assert await lose_leases(store, NOW) == 1
         assert await states(store, *messages) == [DELIVERED, DUE, DUE, HELD, HELD, HELD]
         assert await deliver_in_turn(store) == ids(messages[1:])
 
@@ -213,12 +213,12 @@ class TestCancelingQueued:
         await settle(store, first, outcome=refused())
         assert await states(store, first, second) == [CANCELED, DUE]
 
-    @pytest.mark.parametrize("how", ["give_back", "void_leases"])
+    @pytest.mark.parametrize("how", ["give_back", "lose_leases"])
     async def test_running_holder_frees_its_slot_when_its_lease_ends(self, store, how):
         first, second = queued(2)
         await add(store, [first, second])
         await cancel(store, ids=(first.id,))
-        await (store.void_leases(NOW) if how == "void_leases" else store.give_back(NODE, [first.id], NOW))
+        await (lose_leases(store, NOW) if how == "lose_leases" else store.give_back(NODE, [first.id], NOW))
         assert await states(store, first, second) == [CANCELED, DUE]
 
     async def test_whole_line_can_be_canceled(self, store):

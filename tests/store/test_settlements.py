@@ -17,7 +17,7 @@ from tests.factories import (
     timed_out,
 )
 from tests.store.conftest import OTHER_TENANT
-from tests.store.steps import add_leased, cancel, dead_letters, entries, get, kinds
+from tests.store.steps import add_leased, cancel, dead_letters, entries, get, kinds, lose_leases
 
 from outrider.domain.attempt import Blocked
 from outrider.domain.event import EventKind as E
@@ -90,7 +90,7 @@ class TestApply:
 
     async def test_settlement_of_an_earlier_lease_is_refused(self, store):
         message = await add_leased(store, retries=5)
-        await store.void_leases(NOW)
+        await lose_leases(store, NOW)
         assert await store.apply([make_settlement(message)], NOW) == [LeaseLost(message.id)]
         await store.claim_due("node_2", NOW, 1)
         assert await store.apply([make_settlement(message)], NOW) == [LeaseLost(message.id)]

@@ -23,7 +23,7 @@ from tests.factories import (
     make_tenant,
     make_token,
 )
-from tests.store.steps import get
+from tests.store.steps import get, lose_leases, on_raw
 
 from outrider.domain.errors import Malformed, Misconfigured, Overloaded, StoreUnavailable
 from outrider.domain.message import MessageState
@@ -48,10 +48,6 @@ async def store(path):
     await opened.close()
 
 
-def on_writer(store, do):
-    return store._writer.write(do)
-
-
 @asynccontextmanager
 async def writer_at_rest(store):
     """What is asked of the store meanwhile waits, and is then one group."""
@@ -61,7 +57,7 @@ async def writer_at_rest(store):
         begun.set()
         gate.wait(10)
 
-    at_rest = on_writer(store, rest)
+    at_rest = on_raw(store, rest)
     await asyncio.to_thread(begun.wait)
     try:
         yield
@@ -81,9 +77,9 @@ async def all_at_once(store, *calls):
 async def statements_of(store, *calls):
     """What SQLite executes for calls that wait together."""
     seen = []
-    await on_writer(store, lambda connection: connection.set_trace_callback(seen.append))
+    await on_raw(store, lambda connection: connection.set_trace_callback(seen.append))
     outcomes = await all_at_once(store, *calls)
-    await on_writer(store, lambda connection: connection.set_trace_callback(None))
+    await on_raw(store, lambda connection: connection.set_trace_callback(None))
     return outcomes, [re.split(r"[ (]", statement.strip(), maxsplit=1)[0] for statement in seen]
 
 
@@ -100,11 +96,11 @@ class TestDurability:
         ],
     )
     async def test_setting_is_in_force_where_we_write(self, store, pragma, value):
-        assert await on_writer(store, lambda c: c.execute(f"PRAGMA {pragma}").fetchone()[0]) == value
+        assert await on_raw(store, lambda c: c.execute(f"PRAGMA {pragma}").fetchone()[0]) == value
 
     async def test_readers_cannot_write(self, store):
         with pytest.raises(StoreUnavailable, match="readonly"):
-            await store._readers.read(lambda c: c.execute("DELETE FROM messages"))
+            await store._readers.read(lambda c: c.execute("strike_off_all"))
 
     async def test_what_was_committed_is_read_after_opening_anew(self, path):
         message = make_message(body=b"x" * 5000)
@@ -120,7 +116,7 @@ class TestDurability:
     async def test_large_body_stands_apart_and_small_one_in_its_row(self, store, size, is_apart):
         await store.add([make_message(body=b"x" * size)], NOW)
         query = "SELECT body IS NULL, (SELECT count(*) FROM bodies) FROM messages"
-        assert await on_writer(store, lambda c: c.execute(query).fetchone()) == (is_apart, is_apart)
+        assert await on_raw(store, lambda c: c.execute(query).fetchone()) == (is_apart, is_apart)
 
     async def test_killed_process_loses_nothing_it_acknowledged(self, path):
         process = await asyncio.create_subprocess_exec(
@@ -139,8 +135,8 @@ class TestDurability:
             if what == b"delivered":
                 assert message.state is MessageState.DELIVERED
         assert len(whole) >= 1500
-        assert await on_writer(store, lambda c: c.execute("PRAGMA integrity_check").fetchone()) == ("ok",)
-        assert await store.void_leases(NOW) <= 20
+        assert await on_raw(store, lambda c: c.execute("PRAGMA integrity_check").fetchone()) == ("ok",)
+        assert await lose_leases(store, NOW) <= 20
         await store.close()
 
 
@@ -257,13 +253,13 @@ class TestDiskTrouble:
     async def test_full_disk_is_said_and_the_store_goes_on_once_there_is_room(self, store):
         known = make_leased()
         await store.add([known], NOW)
-        await on_writer(store, lambda c: c.execute("PRAGMA max_page_count = 1"))
+        await on_raw(store, lambda c: c.execute("PRAGMA max_page_count = 1"))
         big = [make_message(body=b"x" * 100_000) for _ in range(8)]
         outcomes = await all_at_once(store, *(store.add([message], NOW) for message in big))
         assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 8
         assert "full" in outcomes[0].sentence
         assert "free some space" in outcomes[0].hint
-        await on_writer(store, lambda c: c.execute("PRAGMA max_page_count = 1000000"))
+        await on_raw(store, lambda c: c.execute("PRAGMA max_page_count = 1000000"))
         for message in big:
             assert await store.get_message(TENANT, message.id) is None
         assert await store.add(big, NOW) == [Stored(message) for message in big]
@@ -272,8 +268,8 @@ class TestDiskTrouble:
     async def test_small_writes_go_on_while_a_large_one_has_no_room(self, store):
         message = make_leased()
         await store.add([message], NOW)
-        pages = await on_writer(store, lambda c: c.execute("PRAGMA page_count").fetchone()[0])
-        await on_writer(store, lambda c: c.execute(f"PRAGMA max_page_count = {pages + 3}"))
+        pages = await on_raw(store, lambda c: c.execute("PRAGMA page_count").fetchone()[0])
+        await on_raw(store, lambda c: c.execute(f"PRAGMA max_page_count = {pages + 3}"))
         large = make_message(body=b"x" * 100_000)
         added, settled = await all_at_once(store, store.add([large], NOW), store.apply([make_settlement(message)], NOW))
         assert isinstance(added, StoreUnavailable)
@@ -300,17 +296,17 @@ class TestDiskTrouble:
         assert len(await store.add([make_message()], NOW)) == 1
 
     async def test_doubtful_connection_is_replaced(self, store):
-        before = await on_writer(store, id)
+        before = await on_raw(store, id)
 
         def break_down(connection):
             failure = sqlite3.OperationalError("disk I/O error")
             failure.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
             raise failure
 
-        kept = await on_writer(store, lambda c: c)
+        kept = await on_raw(store, lambda c: c)
         with pytest.raises(StoreUnavailable):
-            await on_writer(store, break_down)
-        assert await on_writer(store, id) != before
+            await on_raw(store, break_down)
+        assert await on_raw(store, id) != before
         with pytest.raises(sqlite3.ProgrammingError):
             kept.execute("SELECT 1")
 
@@ -359,7 +355,7 @@ class TestOneServer:
         await server.close()
 
     async def test_administration_leaves_the_schema_alone_while_a_server_runs(self, store, path):
-        await on_writer(store, lambda c: c.execute("PRAGMA user_version = 0"))
+        await on_raw(store, lambda c: c.execute("PRAGMA user_version = 0"))
         with pytest.raises(Misconfigured, match="older release") as refusal:
             await SqliteStore.open(path, exclusive=False)
         assert "restart" in refusal.value.hint
@@ -376,7 +372,7 @@ class TestOneServer:
         assert path.read_bytes() == b"a letter to my aunt" * 300
 
     async def test_database_of_a_newer_release_is_refused_unchanged(self, store, path):
-        await on_writer(store, lambda c: c.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}"))
+        await on_raw(store, lambda c: c.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}"))
         await store.close()
         for exclusive in (True, False):
             with pytest.raises(Misconfigured, match=f"version {len(MIGRATIONS) + 1}"):

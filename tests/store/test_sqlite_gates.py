@@ -7,6 +7,7 @@ import pytest
 from msgspec import structs
 from tests.factories import NODE, NOW, TENANT, make_keys, make_leased, make_message, make_settlement, make_tenant
 from tests.store.inspection import check_gates
+from tests.store.steps import lose_leases, on_raw
 
 from outrider.domain import flow_control
 from outrider.domain.message import MessageState
@@ -46,7 +47,7 @@ class TestRestart:
         await store.claim_due(NODE, NOW, 10)
         await store.close()
         again = await SqliteStore.open(tmp_path / "store.db")
-        assert await again.void_leases(NOW) == 2
+        assert await lose_leases(again, NOW) == 2
         await check_gates(again)
         came = []
         while claimed := await again.claim_due(NODE, NOW, 10):
@@ -77,7 +78,7 @@ class TestManyWaiting:
 
     async def moves(self, store) -> float:
         """Seconds of a few turns: one of those that wait, and somebody beside them."""
-        await store.void_leases(NOW)
+        await lose_leases(store, NOW)
         started = time.perf_counter()
         for _ in range(4):
             await store.add([make_message()], NOW)
@@ -107,7 +108,7 @@ class TestManyWaiting:
     async def test_no_query_walks_past_those_that_wait(self, store, query, index):
         statement = SQL[query]
         values = dict.fromkeys(re.findall(r":(\w+)", statement), "1")
-        rows = await store._writer.write(lambda c: c.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall())
+        rows = await on_raw(store, lambda c: c.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall())
         plan = " | ".join(row[3] for row in rows)
         assert index in plan
         assert "TEMP B-TREE" not in plan
@@ -115,11 +116,11 @@ class TestManyWaiting:
     async def test_message_that_meets_no_gate_touches_none(self, store):
         await store.add([make_queued(), make_queued(), make_keyed(), make_keyed()], NOW)
         seen = []
-        await store._writer.write(lambda c: c.set_trace_callback(seen.append))
+        await on_raw(store, lambda c: c.set_trace_callback(seen.append))
         message = make_leased()
         await store.add([message], NOW)
         await settle(store, [message])
-        await store._writer.write(lambda c: c.set_trace_callback(None))
+        await on_raw(store, lambda c: c.set_trace_callback(None))
         assert any("INSERT INTO messages" in statement for statement in seen)
         assert not [statement for statement in seen if re.search(r"gated|flow_keys|queues", statement)]
 
@@ -154,8 +155,8 @@ class TestReleasing:
     async def test_paused_key_is_not_looked_at(self, store):
         await store.add([make_keyed(), make_keyed()], NOW)
         await store.change_flow_key(TENANT, "k", flow_control.pause, NOW)
-        await store.void_leases(NOW)
+        await lose_leases(store, NOW)
         assert await store.next_due_at() is None
         assert await store.claim_due(NODE, NOW + 10**9, 10) == []
-        states = await store._writer.write(lambda c: c.execute("SELECT DISTINCT state FROM messages").fetchall())
+        states = await on_raw(store, lambda c: c.execute("SELECT DISTINCT state FROM messages").fetchall())
         assert states == [(MessageState.HELD.value,)]

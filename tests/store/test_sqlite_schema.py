@@ -10,14 +10,17 @@ from tests.factories import NOW, TENANT
 
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
 from outrider.domain.tenant import SigningKeys
-from outrider.store.sqlite import SqliteStore, dead_letters, log
-from outrider.store.sqlite.cancellations import cancel
+from outrider.store.relational import dead_letters, log
+from outrider.store.relational.cancellations import cancel
+from outrider.store.relational.queries import load_queries
+from outrider.store.relational.tenants import get_keys
+from outrider.store.sqlite import SqliteStore
+from outrider.store.sqlite.connection import SqliteConnection, run_now
 from outrider.store.sqlite.database import MEMORY, Database
 from outrider.store.sqlite.migrations import MIGRATIONS, load_migrations, migrate, version_of
-from outrider.store.sqlite.queries import SQL, load_queries
-from outrider.store.sqlite.tenants import get_keys
+from outrider.store.sqlite.queries import SQL
 
-PACKAGE = Path(sys.modules[SqliteStore.__module__].__file__).parent
+PACKAGES = [Path(sys.modules[module].__file__).parent for module in (SqliteStore.__module__, dead_letters.__name__)]
 
 
 class TestMigrations:
@@ -50,7 +53,9 @@ class TestMigrations:
         connection.execute("INSERT INTO tenants VALUES ('ten_1', 'acme', 1)")
         connection.execute("INSERT INTO signing_keys VALUES ('ten_1', 'sig_a', 'sig_b')")
         migrate(connection)
-        assert get_keys(connection, "ten_1") == SigningKeys("sig_a", "sig_b", standard_webhooks=False)
+        assert run_now(get_keys(SqliteConnection(connection), "ten_1")) == SigningKeys(
+            "sig_a", "sig_b", standard_webhooks=False
+        )
 
     def test_missing_step_is_an_error(self, tmp_path):
         for name in ("0001_initial.sql", "0003_later.sql"):
@@ -68,7 +73,7 @@ class TestQueries:
 
     @pytest.mark.parametrize("name", SQL)
     def test_every_query_is_used_and_fits_the_schema(self, connection, name):
-        assert any(f'"{name}"' in file.read_text() for file in PACKAGE.glob("*.py"))
+        assert any(f'"{name}"' in file.read_text() for package in PACKAGES for file in package.glob("*.py"))
         statement = SQL[name]
         values = dict.fromkeys(re.findall(r":(\w+)", statement)) if ":" in statement else [None] * statement.count("?")
         connection.execute(f"EXPLAIN {statement}", values)
@@ -95,7 +100,8 @@ class TestQueries:
     @pytest.mark.parametrize(
         ("name", "index"),
         [
-            ("leased_by_anyone", "messages_leased"),
+            ("orphaning_nodes", "messages_leased"),
+            ("leased_by_nodes", "messages_leased"),
             ("purge_events", "events_of_tenant (tenant=? AND time<?)"),
             ("purge_dead_letters", "dead_letters_of_tenant (tenant=? AND failed_at<?)"),
             ("purge_messages", "messages_of_tenant (tenant=? AND finished_at<?)"),
@@ -118,7 +124,7 @@ class TestQueries:
     )
     def test_cancelable_messages_are_found_by_tenant_or_id(self, connection, which, index):
         explaining = Explaining(connection)
-        cancel(explaining, TENANT, MessageFilter(**which), NOW, 9)
+        run_now(cancel(explaining.operated, TENANT, MessageFilter(**which), NOW, 9))
         assert index in explaining.plans[0]
 
     @pytest.mark.parametrize(
@@ -132,7 +138,8 @@ class TestQueries:
     )
     def test_entries_are_found_by_tenant_and_time_or_by_message(self, connection, which, cursor, index):
         explaining = Explaining(connection)
-        log.list_log(explaining, TENANT, LogQuery(filter=MessageFilter(**which)), log.read_cursor(cursor))
+        query = LogQuery(filter=MessageFilter(**which))
+        run_now(log.list_log(explaining.operated, TENANT, query, log.read_cursor(cursor)))
         assert index in explaining.plans[0]
 
     @pytest.mark.parametrize(
@@ -147,7 +154,7 @@ class TestQueries:
     def test_dead_letters_are_found_by_tenant_and_time_or_by_id(self, connection, query, cursor, index):
         explaining = Explaining(connection)
         after = dead_letters.read_cursor(cursor)
-        dead_letters.list_dead_letters(explaining, TENANT, DeadLetterQuery(**query), after)
+        run_now(dead_letters.list_dead_letters(explaining.operated, TENANT, DeadLetterQuery(**query), after))
         assert index in explaining.plans[0]
 
 
@@ -156,6 +163,7 @@ class Explaining:
 
     def __init__(self, connection):
         self._connection = connection
+        self.operated = SqliteConnection(self)
         self.plans = []
 
     def execute(self, statement, parameters):

@@ -7,6 +7,10 @@ exception: a fault of ours while making or sending the request is reported and t
 an attempt that failed, so that the message goes its way to a retry or the dead letters
 instead of staying leased for ever. So is a destination profile that does not open: nothing may
 go to its host without it.
+
+An attempt may outlast its node's lease: the node was paused, or cut off from the store. Then the
+message is another node's, and what came of this attempt is refused. That is noted as
+`attempt_overtaken`; a settlement that is refused for no such reason, as `lease_lost`.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from outrider.engine.callbacks import callback_message
 from outrider.engine.directory import Directory
 from outrider.engine.dispatcher import Dispatcher
 from outrider.engine.journal import Journal
+from outrider.engine.membership import Membership
 from outrider.engine.persistence import persist
 from outrider.engine.profiles import Profiles, ProfileUnreadable
 from outrider.ports import Applied, Clock, MessageStore, Observer, Sender, Verdict
@@ -47,6 +52,7 @@ class Deliverer:
         profiles: Profiles,
         dispatcher: Dispatcher,
         journal: Journal,
+        membership: Membership,
     ) -> None:
         self._store = store
         self._sender = sender
@@ -56,13 +62,14 @@ class Deliverer:
         self._profiles = profiles
         self._dispatcher = dispatcher
         self._journal = journal
+        self._membership = membership
 
     async def deliver(self, message: Message) -> None:
         """Attempt the message once and settle it."""
         attempt = await self._attempt(message)
         settlement = self._report(message, attempt, settle(message, attempt))
         verdict = await persist(lambda: self._apply(settlement), self._clock, self._observer)
-        self._follow_up(settlement, verdict)
+        self._follow_up(message, settlement, verdict)
 
     async def _attempt(self, message: Message) -> Attempt:
         started_at = self._clock.now()
@@ -103,7 +110,7 @@ class Deliverer:
         (verdict,) = await self._store.apply((settlement,), self._clock.now())
         return verdict
 
-    def _follow_up(self, offered: Settlement, verdict: Verdict) -> None:
+    def _follow_up(self, message: Message, offered: Settlement, verdict: Verdict) -> None:
         """Tell what happened, and hand on what is to be delivered next."""
         stored: dict[str, Message] = {}
         if isinstance(verdict, Applied):
@@ -112,6 +119,7 @@ class Deliverer:
             self._observer.events([*applied.events, *map(created, applied.follow_ups)])
             self._dispatcher.settled(applied)
         else:
-            self._observer.note("lease_lost", message_id=verdict.message_id)
+            overtaken = message.lease != self._membership.node or not self._membership.holds(self._clock.now())
+            self._observer.note("attempt_overtaken" if overtaken else "lease_lost", message_id=verdict.message_id)
         for follow_up in offered.follow_ups:
             self._dispatcher.accept(follow_up, stored.get(follow_up.id))

@@ -7,6 +7,9 @@ became due with time is claimed from the store by `run`.
 Bounds: `max_in_flight` messages in all, `max_per_host` attempts at once for a destination
 host. A claim may bring more of one host than that; the surplus waits here, and the host is
 left out of further claims until it has drained, so that a slow host never fills the window.
+
+No attempt starts once the node's lease is over: another node may have the message by then. What is
+held waits until the lease runs again, or is let go of when the node was struck off.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from typing import Protocol
 
 from msgspec import structs
 
@@ -22,9 +26,10 @@ from outrider.domain.errors import Unavailable
 from outrider.domain.instant import SECOND_MS, Instant
 from outrider.domain.message import Message, MessageState
 from outrider.domain.settlement import Settlement
+from outrider.engine.membership import Membership
 from outrider.engine.persistence import RETRY_STORE_MS, persist
 from outrider.engine.watch import Watch
-from outrider.ports import Clock, MessageStore, Observer
+from outrider.ports import Clock, MessageStore, NodeStore, Observer
 
 Deliver = Callable[[Message], Awaitable[None]]
 
@@ -32,7 +37,14 @@ CLAIM_BATCH = 250
 """Most messages in one claim: enough to amortise its transaction, few enough to stay short."""
 
 POLL_MS = 30 * SECOND_MS
-"""The net under the wake-ups: the store is asked at least this often."""
+"""The net under the wake-ups: the store is asked at least this often, unless another time is given."""
+
+LOCKED_MS = 20
+"""How long what is due, but was not to be had, is left to the node that seems to be taking it."""
+
+
+class DispatchStore(MessageStore, NodeStore, Protocol):
+    """What the dispatcher asks of the store."""
 
 
 class Dispatcher:
@@ -40,31 +52,34 @@ class Dispatcher:
 
     def __init__(
         self,
-        store: MessageStore,
+        store: DispatchStore,
         clock: Clock,
         observer: Observer,
+        membership: Membership,
         *,
-        node: str,
         max_in_flight: int,
         max_per_host: int,
+        poll_ms: int = POLL_MS,
     ) -> None:
         self._store = store
         self._clock = clock
         self._observer = observer
-        self._node = node
+        self._membership = membership
+        self._poll_ms = poll_ms
         self._window = max_in_flight
         self._max_per_host = min(max_per_host, max_in_flight)
         self._deliver: Deliver = _not_started
         self._held = 0
         self._hosts: dict[str, _Host] = {}
         self._saturated: set[str] = set()
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._next_due: Instant | None = None
         self._watch = Watch()
         self._behind = True
+        self._told = False
         self._accepting = False
 
     # What publishers and deliverers call
@@ -80,16 +95,11 @@ class Dispatcher:
         A place is kept for it until `accept`. While older due messages wait in the store,
         newer ones queue behind them.
         """
-        if (
-            not self._accepting
-            or self._behind
-            or self._held >= self._window
-            or message.due_at > self._clock.now()
-            or self._is_full(message.host)
-        ):
+        now = self._clock.now()
+        if message.due_at > now or not self._has_room(message.host) or not self._membership.holds(now):
             return message
         self._hold(message.host)
-        return structs.replace(message, state=MessageState.LEASED, lease=self._node)
+        return structs.replace(message, state=MessageState.LEASED, lease=self._membership.node)
 
     def accept(self, offered: Message, stored: Message | None) -> None:
         """What became of an offered message: attempt it, wait for it, or give up its place.
@@ -105,6 +115,9 @@ class Dispatcher:
             self._release(offered.host)
         if stored is not None and stored.state is MessageState.DUE:
             self.expect(stored.due_at)
+            now = self._clock.now()
+            if stored.due_at <= now and not (self._has_room(stored.host) and self._membership.holds(now)):
+                self._store.tell()
 
     def abandon(self, offered: Message) -> None:
         """Nobody knows whether the offered message was stored; if it was, it is given back to be claimed."""
@@ -131,6 +144,11 @@ class Dispatcher:
         """Something was changed that may let through what a queue or a key held back."""
         self.expect(self._clock.now())
 
+    def keys_changed(self) -> None:
+        """Flow-control keys were changed by hand: the next message that names one is looked into again."""
+        self._watch.forget()
+        self.look()
+
     def withdraw(self, message_ids: Iterable[str]) -> None:
         """Give back those that are held but whose attempt has not started (they were cancelled)."""
         wanted = set(message_ids)
@@ -139,12 +157,31 @@ class Dispatcher:
                 host.surplus.remove(message)
                 self._start(message, self._give_back)
 
+    def review(self) -> None:
+        """The node's lease runs again, or its id is another one, or leases were ended that nobody held.
+
+        What is held under a former id is let go of: its lease is ended, and it is claimed like any other.
+        """
+        for name, host in list(self._hosts.items()):
+            waiting = len(host.surplus)
+            host.surplus = deque(held for held in host.surplus if held.lease == self._membership.node)
+            for _ in range(waiting - len(host.surplus)):
+                self._release(name)
+            if self._accepting:
+                self._attempt_surplus(host)
+        self.look()
+        # Who waits for the lease waits for no time, so what has long been due must wake it too.
+        self._wake.set()
+
     # The loop
 
     async def run(self) -> None:
         """Claim what becomes due, until `stop`."""
         while self._accepting:
             self._wake.clear()
+            if not self._membership.holds(self._clock.now()):
+                await self._wake.wait()
+                continue
             if self._next_due is not None and self._next_due <= self._clock.now():
                 self._watch.has_moved()
             self._next_due = None
@@ -179,11 +216,12 @@ class Dispatcher:
             self._hosts[message.host].surplus.remove(message)
             self._release(message.host)
         if surplus:
-            # What cannot be given back now is voided when the next process starts.
+            # What cannot be given back now is when the node leaves, or when it is struck off.
             with suppress(Unavailable):
-                await self._store.give_back(self._node, [message.id for message in surplus], self._clock.now())
+                ids = [message.id for message in surplus]
+                await self._store.give_back(self._membership.node, ids, self._clock.now())
         await self._clock.wait(self._idle, until)
-        running = list(self._running.values())
+        running = list(self._running)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -204,42 +242,62 @@ class Dispatcher:
         """Claim one batch; whether that was all that is due (of hosts that have room)."""
         room = min(self._window - self._held, CLAIM_BATCH)
         if room <= 0:
-            self._behind = True
+            self._fall_behind()
             return False
         excluded = frozenset(self._saturated)
+        now = self._clock.now()
         self._held += room
         self._idle.clear()
         claimed: list[Message] = []
         try:
-            claimed = await self._store.claim_due(self._node, self._clock.now(), room, excluded)
+            claimed = await self._store.claim_due(self._membership.node, now, room, excluded)
         finally:
             self._held -= room
             self._check_idle()
         for message in claimed:
             self._hold(message.host)
             self._attempt(message)
-        self._behind = len(claimed) == room
-        if self._behind:
+        if len(claimed) == room:
+            self._fall_behind()
             return False
+        self._behind = self._told = False
         next_due = await self._store.next_due_at(excluded)
+        if next_due is not None and next_due <= now and not claimed:
+            next_due = self._clock.now() + LOCKED_MS
         if next_due is not None:
             self._next_due = next_due if self._next_due is None else min(self._next_due, next_due)
         return True
 
+    def _fall_behind(self) -> None:
+        """More is due than is held here: new messages queue behind it, and other nodes may have room for it."""
+        self._behind = True
+        if not self._told:
+            # Once: two nodes that are both full must not tell one another for ever.
+            self._told = True
+            self._store.tell()
+
     def _until(self) -> Instant:
-        poll = self._clock.now() + POLL_MS
+        poll = self._clock.now() + self._poll_ms
         return poll if self._next_due is None else min(poll, self._next_due)
 
     def _attempt(self, message: Message) -> None:
+        """Attempt a message that is held, now or when its host has room and the node's lease runs."""
         host = self._hosts[message.host]
-        if host.attempting >= self._max_per_host:
-            host.surplus.append(message)
-        else:
-            self._start(message, self._deliver)
+        if message.lease != self._membership.node:
+            self._release(message.host)
+            return
+        host.surplus.append(message)
+        self._attempt_surplus(host)
+
+    def _attempt_surplus(self, host: _Host) -> None:
+        while host.surplus and host.attempting < self._max_per_host and self._membership.holds(self._clock.now()):
+            self._start(host.surplus.popleft(), self._deliver)
 
     def _start(self, message: Message, step: Deliver) -> None:
         self._hosts[message.host].attempting += 1
-        self._running[message.id] = asyncio.create_task(self._run(message, step), name=message.id)
+        task = asyncio.create_task(self._run(message, step), name=message.id)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def _run(self, message: Message, step: Deliver) -> None:
         try:
@@ -250,18 +308,18 @@ class Dispatcher:
             self._ended(message)
 
     async def _give_back(self, message: Message) -> None:
+        lease = message.lease or self._membership.node
         await persist(
-            lambda: self._store.give_back(self._node, [message.id], self._clock.now()), self._clock, self._observer
+            lambda: self._store.give_back(lease, [message.id], self._clock.now()), self._clock, self._observer
         )
         self.look()
 
     def _ended(self, message: Message) -> None:
-        self._running.pop(message.id, None)
         host = self._hosts[message.host]
         host.attempting -= 1
         self._release(message.host)
-        if host.surplus and self._accepting:
-            self._attempt(host.surplus.popleft())
+        if self._accepting:
+            self._attempt_surplus(host)
 
     def _hold(self, name: str) -> None:
         host = self._hosts.get(name)
@@ -286,9 +344,12 @@ class Dispatcher:
             self._wake.set()
         self._check_idle()
 
-    def _is_full(self, name: str) -> bool:
+    def _has_room(self, name: str) -> bool:
+        """Whether a message to the host that is due now can be attempted at once."""
+        if not self._accepting or self._behind or self._held >= self._window:
+            return False
         host = self._hosts.get(name)
-        return host is not None and host.held >= self._max_per_host
+        return host is None or host.held < self._max_per_host
 
     def _check_idle(self) -> None:
         if self._held == 0:

@@ -79,7 +79,7 @@ class FlowControlKeys:
 
     async def _change(self, tenant: str, key: str, change: Callable[[KeyState], KeyState]) -> KeyState:
         changed = await self._store.change_flow_key(tenant, key, change, self._clock.now())
-        self._dispatcher.look()
+        self._dispatcher.keys_changed()
         return _there(key, changed)
 
 

@@ -15,12 +15,14 @@ from outrider.engine.directory import Directory
 from outrider.engine.dispatcher import Dispatcher
 from outrider.engine.flow_control import FlowControlKeys
 from outrider.engine.journal import Journal
+from outrider.engine.membership import Membership
 from outrider.engine.messages import Messages
 from outrider.engine.profiles import Profiles
 from outrider.engine.publisher import Publisher
 from outrider.engine.queues import Queues
 from outrider.engine.scheduler import Scheduler
 from outrider.engine.schedules import Schedules
+from outrider.engine.time_keeper import TimeKeeper
 from outrider.engine.upkeep import Upkeep
 from outrider.engine.url_groups import UrlGroups
 from outrider.engine.usage import Meter
@@ -49,9 +51,15 @@ class Engine:
         max_in_flight: int = 1000,
         max_in_flight_per_host: int = 200,
         schedule_catch_up: bool = True,
+        lease_ms: int = 6 * SECOND_MS,
+        poll_ms: int = 30 * SECOND_MS,
+        time_keeper: TimeKeeper | None = None,
     ) -> None:
         """Wire the parts together.
 
+        `node` is this process's id in the store: no other has it or had it. What it holds there is its own for
+        `lease_ms` after it was last heard of. What other nodes have stored is found within `poll_ms`, if nothing
+        tells of it sooner. A `time_keeper` keeps the clock by the store's.
         Without a `secret_key` there is one for the engine's life: no other can read what it stores secret.
         """
         self.store = store
@@ -59,8 +67,15 @@ class Engine:
         self.directory = directory
         self.clock = clock
         self.observer = observer
+        self.membership = Membership(store, clock, observer, node=node, lease_ms=lease_ms, time_keeper=time_keeper)
         self.dispatcher = Dispatcher(
-            store, clock, observer, node=node, max_in_flight=max_in_flight, max_per_host=max_in_flight_per_host
+            store,
+            clock,
+            observer,
+            self.membership,
+            max_in_flight=max_in_flight,
+            max_per_host=max_in_flight_per_host,
+            poll_ms=poll_ms,
         )
         self.messages = Messages(store, clock, observer, self.dispatcher)
         self.queues = Queues(store, clock, self.dispatcher, self.messages, limits)
@@ -78,7 +93,9 @@ class Engine:
             policy=policy,
             limits=limits,
         )
-        self._scheduler = Scheduler(store, clock, observer, self.publisher, limits, catch_up=schedule_catch_up)
+        self._scheduler = Scheduler(
+            store, clock, observer, self.publisher, limits, catch_up=schedule_catch_up, poll_ms=poll_ms
+        )
         self.schedules = Schedules(store, clock, self.publisher, limits, self._scheduler.wake)
         self.dead_letters = DeadLetters(store, clock, self.publisher)
         self._journal = Journal(store, clock, observer)
@@ -93,6 +110,7 @@ class Engine:
             profiles=self.profiles,
             dispatcher=self.dispatcher,
             journal=self._journal,
+            membership=self.membership,
         )
         self._dispatching: asyncio.Task[None] | None = None
         self._scheduling: asyncio.Task[None] | None = None
@@ -100,13 +118,18 @@ class Engine:
         self._failing: set[str] = set()
 
     async def start(self) -> None:
-        """Take over what a predecessor left leased, then begin to deliver."""
-        voided = await self.store.void_leases(self.clock.now())
-        self.observer.note("engine_started", recovered=voided)
+        """Join the nodes of the store, take over what nobody holds any more, then begin to deliver."""
+        recovered = await self.membership.join()
+        self.observer.note("engine_started", node=self.membership.node, recovered=recovered)
         self.dispatcher.start(self._deliverer.deliver)
+        self.store.listen(self.dispatcher.look)
         self._dispatching = self._own("dispatcher", self.dispatcher.run)
         self._scheduling = self._own("scheduler", self._scheduler.run)
-        self._background = [self._own("journal", self._journal.run), self._own("upkeep", self._upkeep.run)]
+        self._background = [
+            self._own("membership", lambda: self.membership.run(self.dispatcher.review)),
+            self._own("journal", self._journal.run),
+            self._own("upkeep", self._upkeep.run),
+        ]
 
     async def check(self) -> None:
         """Raise Unavailable unless publishing and delivering work."""
@@ -133,7 +156,7 @@ class Engine:
         await self._sender.close()
         try:
             await self._journal.write(started_before=self.clock.now())
-            await self.store.void_leases(self.clock.now())
+            await self.membership.leave()
         except Unavailable as failure:
             self.observer.note("drain_incomplete", error=failure.sentence)
         self.observer.note("engine_stopped")

@@ -14,23 +14,28 @@ overwritten.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from msgspec import structs
 
 from outrider.domain.errors import Refusal, Unavailable
 from outrider.domain.instant import SECOND_MS
 from outrider.domain.limits import Limits
+from outrider.domain.message import Message
 from outrider.domain.schedule import Firing, Schedule, fire
 from outrider.engine.persistence import RETRY_STORE_MS
 from outrider.engine.publisher import Publisher
 from outrider.engine.schedules import request_of
-from outrider.ports import Clock, Observer, ScheduleStore
+from outrider.ports import Clock, Observer, Receipt, ScheduleStore
 
 FIRE_BATCH = 50
 """Most schedules that fire side by side: each may hold a body, and their commits are grouped."""
 
 POLL_MS = 30 * SECOND_MS
-"""The net under the wake-ups: schedules of other nodes are seen within this time."""
+"""The net under the wake-ups: schedules of other nodes are seen within this time, unless another is given."""
+
+TAKEN_MS = 20
+"""How long a trigger that another node came for first is left to it, if the store does not show its fire yet."""
 
 
 class Scheduler:
@@ -49,6 +54,7 @@ class Scheduler:
         limits: Limits,
         *,
         catch_up: bool,
+        poll_ms: int = POLL_MS,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -56,6 +62,7 @@ class Scheduler:
         self._publisher = publisher
         self._limits = limits
         self._catch_up = catch_up
+        self._poll_ms = poll_ms
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -67,61 +74,84 @@ class Scheduler:
         while True:
             self._woken.clear()
             try:
-                await self.fire_due()
+                all_fired = await self.fire_due()
                 next_fire_at = await self._store.next_fire_at()
             except Unavailable as failure:
                 self._observer.note("scheduling_failed", error=failure.sentence)
                 await self._clock.sleep_until(self._clock.now() + RETRY_STORE_MS)
                 continue
-            poll = self._clock.now() + POLL_MS
+            now = self._clock.now()
+            if next_fire_at is not None and not all_fired:
+                next_fire_at = max(next_fire_at, now + TAKEN_MS)
+            poll = now + self._poll_ms
             await self._clock.wait(self._woken, poll if next_fire_at is None else min(poll, next_fire_at))
 
-    async def fire_due(self) -> None:
-        """Fire every schedule that is due now, at most FIRE_BATCH at once."""
-        while due := await self._store.due_schedules(self._clock.now(), FIRE_BATCH):
-            ends = await asyncio.gather(*map(self._fire, due), return_exceptions=True)
-            for failure in filter(None, ends):
-                raise failure
+    async def fire_due(self) -> bool:
+        """Fire every schedule that is due now, at most FIRE_BATCH at once.
 
-    async def _fire(self, schedule: Schedule) -> None:
+        False if the store goes on showing what it does not let fire: another node came first for all of it.
+        """
+        refused: list[Schedule] = []
+        while due := await self._store.due_schedules(self._clock.now(), FIRE_BATCH):
+            if due == refused:
+                return False
+            ends = await asyncio.gather(*map(self._fire, due), return_exceptions=True)
+            for end in ends:
+                if isinstance(end, BaseException):
+                    raise end
+            refused = [] if any(ends) else due
+        return True
+
+    async def _fire(self, schedule: Schedule) -> bool:
+        """Whether it was advanced; another node may have done that."""
         now = self._clock.now()
         try:
             firing = fire(schedule, now, catch_up=self._catch_up)
         except ValueError as error:
             stopped = structs.replace(schedule, next_fire_at=None)
-            await self._give_up(schedule, stopped, f"its cron '{schedule.cron}' cannot be read any more: it {error}")
-            return
+            return await self._give_up(
+                schedule, stopped, f"its cron '{schedule.cron}' cannot be read any more: it {error}"
+            )
         if firing.trigger is None:
-            await self._replace(schedule, firing.schedule)
-            return
+            return await self._replace(schedule, firing.schedule)
         try:
-            await self._publish(schedule, firing)
+            return await self._publish(schedule, firing)
         except Refusal as refusal:
-            await self._give_up(schedule, _passed_over(schedule, firing), refusal.sentence)
+            return await self._give_up(schedule, _passed_over(schedule, firing), refusal.sentence)
         except Unavailable:
             raise
         except Exception as fault:  # noqa: BLE001 - a fault in one schedule must not stop the others
             self._observer.note("schedule_faulted", schedule_id=schedule.id, tenant=schedule.tenant, error=repr(fault))
-            await self._give_up(schedule, _passed_over(schedule, firing), "an internal fault, which the log describes")
+            return await self._give_up(
+                schedule, _passed_over(schedule, firing), "an internal fault, which the log describes"
+            )
 
-    async def _publish(self, before: Schedule, firing: Firing) -> None:
+    async def _publish(self, before: Schedule, firing: Firing) -> bool:
         now = self._clock.now()
         drafts = await self._publisher.draft(request_of(before))
         after = structs.replace(firing.schedule, last_message_ids=tuple(message.id for message in drafts))
-        await self._publisher.commit(
-            drafts,
-            lambda messages: self._store.fire_schedule(
+        fired = False
+
+        async def write(messages: Sequence[Message]) -> list[Receipt] | None:
+            nonlocal fired
+            receipts = await self._store.fire_schedule(
                 before, after, messages, now, per_day=self._limits.messages_per_day
-            ),
-        )
+            )
+            fired = receipts is not None
+            return receipts
 
-    async def _give_up(self, before: Schedule, after: Schedule, error: str) -> None:
+        await self._publisher.commit(drafts, write)
+        return fired
+
+    async def _give_up(self, before: Schedule, after: Schedule, error: str) -> bool:
+        if not await self._replace(before, structs.replace(after, error=error)):
+            return False
         self._observer.note("schedule_failed", schedule_id=before.id, tenant=before.tenant, error=error)
-        await self._replace(before, structs.replace(after, error=error))
+        return True
 
-    async def _replace(self, before: Schedule, after: Schedule) -> None:
+    async def _replace(self, before: Schedule, after: Schedule) -> bool:
         """Advance without publishing."""
-        await self._store.fire_schedule(before, after, (), self._clock.now(), per_day=None)
+        return await self._store.fire_schedule(before, after, (), self._clock.now(), per_day=None) is not None
 
 
 def _passed_over(schedule: Schedule, firing: Firing) -> Schedule:

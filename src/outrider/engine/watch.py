@@ -31,12 +31,16 @@ class Watch:
         if self._limits.get(key) == limits and (not held or key in self._waiting):
             return False
         if len(self._limits) >= MOST_KEYS:
-            self._limits.clear()
-            self._waiting.clear()
+            self.forget()
         self._limits[key] = limits
         if held:
             self._waiting.add(key)
         return True
+
+    def forget(self) -> None:
+        """Keys were changed by hand: what was known of limits may be so no more."""
+        self._limits.clear()
+        self._waiting.clear()
 
     def has_moved(self) -> None:
         """Something was let through, perhaps: any wait list may be empty now."""

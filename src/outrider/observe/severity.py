@@ -23,6 +23,7 @@ _SEVERITY_OF_ENDING: dict[str, Severity] = {
     "failed": "error",
     "faulted": "error",
     "lost": "warning",
+    "off": "warning",
     "incomplete": "warning",
 }
 

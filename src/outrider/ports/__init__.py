@@ -22,6 +22,10 @@ from outrider.ports.messages import (
     Stored,
     Verdict,
 )
+from outrider.ports.nodes import (
+    Node,
+    NodeStore,
+)
 from outrider.ports.outside import (
     Clock,
     Observer,
@@ -41,6 +45,7 @@ from outrider.ports.resources import (
 )
 from outrider.ports.store import (
     Store,
+    Violation,
 )
 
 __all__ = [
@@ -55,6 +60,8 @@ __all__ = [
     "LogEntry",
     "LogStore",
     "MessageStore",
+    "Node",
+    "NodeStore",
     "Observer",
     "OutgoingRequest",
     "ProfileStore",
@@ -70,4 +77,5 @@ __all__ = [
     "UrlGroupStore",
     "UsageStore",
     "Verdict",
+    "Violation",
 ]

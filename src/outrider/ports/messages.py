@@ -121,13 +121,6 @@ class MessageStore(Protocol):
         """Make LEASED messages of the node DUE again, unattempted (CANCELED where that was requested)."""
         ...
 
-    async def void_leases(self, now: Instant) -> int:
-        """Make every LEASED message DUE again (CANCELED where requested), entries included; how many.
-
-        For a store with one process: whoever held a lease is dead.
-        """
-        ...
-
     async def get_message(self, tenant: str, message_id: str) -> Message | None: ...
 
     async def cancel(self, tenant: str, which: MessageFilter, now: Instant, limit: int) -> Cancellation:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from msgspec import Struct
+
 from outrider.domain.instant import Instant
 from outrider.ports.messages import DeadLetterStore, LogStore, MessageStore, Retention
+from outrider.ports.nodes import NodeStore
 from outrider.ports.resources import (
     FlowControlStore,
     HealthStore,
@@ -16,6 +19,17 @@ from outrider.ports.resources import (
     UrlGroupStore,
     UsageStore,
 )
+
+
+class Violation(Struct, frozen=True):
+    """Something that cannot be, but is stored: a fault of this software, or a hand in its tables.
+
+    Attributes:
+        subject: the id of a message, the name of a queue, a flow-control key.
+    """
+
+    subject: str
+    fault: str
 
 
 class Store(
@@ -30,6 +44,7 @@ class Store(
     UsageStore,
     ProfileStore,
     TenantStore,
+    NodeStore,
     Protocol,
 ):
     """All that is kept."""
@@ -40,6 +55,14 @@ class Store(
 
     async def purge(self, retention: Retention, limit: int) -> int:
         """Remove up to `limit` rows that outlived their retention; how many. Unfinished messages stay."""
+        ...
+
+    async def inspect(self) -> list[Violation]:
+        """What is stored and cannot be; some of each kind. Reads much: for administration, not for a probe."""
+        ...
+
+    async def keep_fact(self, name: str, value: str) -> str:
+        """Store something about the whole installation, unless there is one of that name: the one that is stored."""
         ...
 
     async def close(self) -> None:

@@ -1,16 +1,13 @@
 """The embedded store: everything in one SQLite file.
 
-store.py       SqliteStore: the Store protocol, one line or two a method
+store.py       SqliteStore: how an operation of store/relational gets a transaction
+connection.py  what an operation sees of the database
 writer.py      the one thread that writes; group commit
 readers.py     the threads that read, each from its own snapshot
 database.py    how connections are opened; what is done when one fails
-messages.py settlements.py cancellations.py log.py dead_letters.py tenants.py upkeep.py
-url_groups.py schedules.py usage.py
-               what is done inside a transaction
-gates.py       what queues and flow-control keys hold back and let through; queues.py flow_keys.py
-rows.py        values as rows and back
-filters.py     the conditions of a query, and its cursors
-queries/       the SQL, named and described; queries.py loads it
+failures.py    SQLite's errors as ours
+lock.py        one process serves
+queries/       the SQL, named and described; queries.py makes statements of many rows
 migrations/    the schema; migrations.py applies it
 """
 

@@ -12,12 +12,14 @@ from sqlite3 import Connection
 from typing import Any, TypeVar
 
 from outrider.domain.errors import StoreUnavailable
+from outrider.store.relational.transactions import Operation
+from outrider.store.sqlite.connection import SqliteConnection, run_now
 from outrider.store.sqlite.database import Session
 from outrider.store.sqlite.failures import translate
 
 R = TypeVar("R")
 
-Question = tuple[Callable[[Connection], Any], asyncio.Future[Any]]
+Question = tuple[Operation[Any], asyncio.Future[Any]]
 
 READERS = 2
 """Short look-ups need not wait for one long page."""
@@ -38,7 +40,7 @@ class Readers:
         for thread in self._threads:
             thread.start()
 
-    def read(self, ask: Callable[[Connection], R]) -> asyncio.Future[R]:
+    def read(self, ask: Operation[R]) -> asyncio.Future[R]:
         """What `ask` returns; all its queries see one snapshot, of what was committed when it was called or later."""
         if self._closing:
             raise StoreUnavailable(f"the store at '{self._where}' is closed", code="store_closed")
@@ -77,9 +79,9 @@ class Readers:
             self._loop.call_soon_threadsafe(function, future, outcome)
 
 
-def _ask(connection: Connection, ask: Callable[[Connection], R]) -> R:
+def _ask(connection: Connection, ask: Operation[R]) -> R:
     connection.execute("BEGIN")
-    answer = ask(connection)
+    answer = run_now(ask(SqliteConnection(connection)))
     connection.execute("COMMIT")
     return answer
 

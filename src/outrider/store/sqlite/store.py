@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from sqlite3 import Connection
 from typing import TypeVar
 
-from outrider.domain.event import Event
-from outrider.domain.flow_control import KeyState
-from outrider.domain.health import EndpointAttempts
 from outrider.domain.instant import Instant
-from outrider.domain.message import DeadLetter, Message, MessageState
-from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, Page
-from outrider.domain.queue import Queue
-from outrider.domain.schedule import Schedule
-from outrider.domain.settlement import Settlement
-from outrider.domain.tenant import SigningKeys, Tenant, Token
-from outrider.domain.url_group import UrlGroup
-from outrider.ports import Cancellation, LogEntry, Receipt, Retention, SealedProfile, Verdict
-from outrider.store.sqlite import (
-    cancellations,
-    dead_letters,
-    flow_keys,
-    health,
-    log,
-    messages,
-    profiles,
-    queues,
-    schedules,
-    settlements,
-    tenants,
-    upkeep,
-    url_groups,
-    usage,
-)
+from outrider.store.relational.connection import Connection
+from outrider.store.relational.store import RelationalStore
+from outrider.store.relational.transactions import Operation, Shared
 from outrider.store.sqlite.database import Database
 from outrider.store.sqlite.lock import ServingLock
 from outrider.store.sqlite.readers import Readers
-from outrider.store.sqlite.writer import Shared, Writer
+from outrider.store.sqlite.writer import Writer
 
+A = TypeVar("A")
 R = TypeVar("R")
 
 _MIB = 1024 * 1024
 
-_ADD = Shared[messages.Batch, list[Receipt]](1, messages.add)
-_RECORD = Shared[Sequence[Event], None](2, log.record)
-_APPLY = Shared[settlements.Batch, list[Verdict]](3, settlements.apply)
 
-
-class SqliteStore:
+class SqliteStore(RelationalStore):
     """The embedded Store. Use `await SqliteStore.open(path)`, and `close` it."""
 
     def __init__(self, writer: Writer, readers: Readers | None, lock: ServingLock | None) -> None:
@@ -110,225 +81,29 @@ class SqliteStore:
         if self._lock is not None:
             self._lock.release()
 
-    def _read(self, ask: Callable[[Connection], R]) -> asyncio.Future[R]:
+    async def time(self) -> Instant | None:
+        """None: there is one process, and its clock."""
+        return None
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Nobody speaks."""
+
+    def tell(self) -> None:
+        """Nobody listens."""
+
+    def _write(self, do: Operation[R], *, rows: int = 1) -> Awaitable[R]:
+        return self._writer.write(do, rows=rows)
+
+    def _write_shared(self, kind: Shared[A, R], argument: A, *, rows: int, size: int = 0) -> Awaitable[R]:
+        return self._writer.write_shared(kind, argument, rows=rows, size=size)
+
+    def _read(self, ask: Operation[R]) -> Awaitable[R]:
         # A database in memory has one connection.
         return self._writer.write(ask, rows=0) if self._readers is None else self._readers.read(ask)
 
-    # Messages
-
-    async def add(self, messages: Sequence[Message], now: Instant, *, per_day: int | None = None) -> list[Receipt]:
-        size = sum(len(message.body) for message in messages)
-        self._writer.check_room(len(messages), size)
-        return await self._writer.write_shared(_ADD, (messages, now, per_day), rows=len(messages), size=size)
-
-    async def claim_due(
-        self, node: str, now: Instant, limit: int, excluding_hosts: frozenset[str] = frozenset()
-    ) -> list[Message]:
-        return await self._writer.write(
-            lambda connection: messages.claim_due(connection, node, now, limit, excluding_hosts)
-        )
-
-    async def next_due_at(self, excluding_hosts: frozenset[str] = frozenset()) -> Instant | None:
-        return await self._read(lambda connection: messages.next_due_at(connection, excluding_hosts))
-
-    async def apply(self, settlements: Sequence[Settlement], now: Instant) -> list[Verdict]:
-        size = sum(len(message.body) for settlement in settlements for message in settlement.follow_ups)
-        return await self._writer.write_shared(_APPLY, (settlements, now), rows=len(settlements), size=size)
-
-    async def give_back(self, node: str, message_ids: Sequence[str], now: Instant) -> None:
-        await self._writer.write(lambda connection: messages.give_back(connection, node, message_ids, now))
-
-    async def void_leases(self, now: Instant) -> int:
-        return await self._writer.write(lambda connection: messages.void_leases(connection, now))
-
-    async def get_message(self, tenant: str, message_id: str) -> Message | None:
-        return await self._read(lambda connection: messages.get_message(connection, tenant, message_id))
-
-    async def cancel(self, tenant: str, which: MessageFilter, now: Instant, limit: int) -> Cancellation:
-        return await self._writer.write(lambda connection: cancellations.cancel(connection, tenant, which, now, limit))
-
-    # The log
-
-    async def record(self, events: Sequence[Event]) -> None:
-        await self._writer.write_shared(_RECORD, events, rows=len(events))
-
-    async def list_log(self, tenant: str, query: LogQuery) -> Page[LogEntry]:
-        after = log.read_cursor(query.cursor)
-        return await self._read(lambda connection: log.list_log(connection, tenant, query, after))
-
-    # Dead letters
-
-    async def list_dead_letters(self, tenant: str, query: DeadLetterQuery) -> Page[DeadLetter]:
-        after = dead_letters.read_cursor(query.cursor)
-        return await self._read(lambda connection: dead_letters.list_dead_letters(connection, tenant, query, after))
-
-    async def get_dead_letter(self, tenant: str, dead_letter_id: str) -> DeadLetter | None:
-        return await self._read(lambda connection: dead_letters.get_dead_letter(connection, tenant, dead_letter_id))
-
-    async def delete_dead_letters(self, tenant: str, dead_letter_ids: Sequence[str]) -> int:
-        return await self._writer.write(
-            lambda connection: dead_letters.delete_dead_letters(connection, tenant, dead_letter_ids)
-        )
-
-    async def retry_dead_letters(
-        self, tenant: str, retries: Sequence[tuple[str, Message]], now: Instant
-    ) -> list[Receipt]:
-        self._writer.check_room(len(retries), sum(len(message.body) for _, message in retries))
-        return await self._writer.write(
-            lambda connection: dead_letters.retry_dead_letters(connection, tenant, retries, now), rows=len(retries)
-        )
-
-    # Queues and flow control
-
-    async def change_queue(
-        self, tenant: str, name: str, change: Callable[[Queue | None], Queue], now: Instant, *, most: int
-    ) -> Queue:
-        return await self._writer.write(
-            lambda connection: queues.change_queue(connection, tenant, name, change, now, most=most)
-        )
-
-    async def get_queue(self, tenant: str, name: str) -> Queue | None:
-        return await self._read(lambda connection: queues.get_queue(connection, tenant, name))
-
-    async def list_queues(self, tenant: str) -> list[Queue]:
-        return await self._read(lambda connection: queues.list_queues(connection, tenant))
-
-    async def delete_queue(self, tenant: str, name: str) -> bool:
-        return await self._writer.write(lambda connection: queues.delete_queue(connection, tenant, name))
-
-    async def change_flow_key(
-        self, tenant: str, key: str, change: Callable[[KeyState], KeyState], now: Instant
-    ) -> KeyState | None:
-        return await self._writer.write(
-            lambda connection: flow_keys.change_flow_key(connection, tenant, key, change, now)
-        )
-
-    async def get_flow_key(self, tenant: str, key: str) -> KeyState | None:
-        return await self._read(lambda connection: flow_keys.get_flow_key(connection, tenant, key))
-
-    async def list_flow_keys(self, tenant: str, search: str, limit: int) -> list[tuple[str, KeyState]]:
-        return await self._read(lambda connection: flow_keys.list_flow_keys(connection, tenant, search, limit))
-
-    # URL groups
-
-    async def change_url_group(
-        self, tenant: str, name: str, change: Callable[[UrlGroup | None], UrlGroup | None], *, most: int
-    ) -> UrlGroup | None:
-        return await self._writer.write(
-            lambda connection: url_groups.change_url_group(connection, tenant, name, change, most=most)
-        )
-
-    async def get_url_group(self, tenant: str, name: str) -> UrlGroup | None:
-        return await self._read(lambda connection: url_groups.get_url_group(connection, tenant, name))
-
-    async def list_url_groups(self, tenant: str) -> list[UrlGroup]:
-        return await self._read(lambda connection: url_groups.list_url_groups(connection, tenant))
-
-    async def endpoint_attempts(self, tenant: str, group: str, url: str, limit: int) -> EndpointAttempts:
-        return await self._read(lambda connection: health.endpoint_attempts(connection, tenant, group, url, limit))
-
-    # Schedules
-
-    async def put_schedule(self, schedule: Schedule, *, most: int) -> None:
-        await self._writer.write(lambda connection: schedules.put_schedule(connection, schedule, most=most))
-
-    async def change_schedule(
-        self, tenant: str, schedule_id: str, change: Callable[[Schedule], Schedule]
-    ) -> Schedule | None:
-        return await self._writer.write(
-            lambda connection: schedules.change_schedule(connection, tenant, schedule_id, change)
-        )
-
-    async def delete_schedule(self, tenant: str, schedule_id: str) -> bool:
-        return await self._writer.write(lambda connection: schedules.delete_schedule(connection, tenant, schedule_id))
-
-    async def get_schedule(self, tenant: str, schedule_id: str) -> Schedule | None:
-        return await self._read(lambda connection: schedules.get_schedule(connection, tenant, schedule_id))
-
-    async def list_schedules(self, tenant: str) -> list[Schedule]:
-        return await self._read(lambda connection: schedules.list_schedules(connection, tenant))
-
-    async def due_schedules(self, now: Instant, limit: int) -> list[Schedule]:
-        return await self._read(lambda connection: schedules.due_schedules(connection, now, limit))
-
-    async def next_fire_at(self) -> Instant | None:
-        return await self._read(schedules.next_fire_at)
-
-    async def fire_schedule(
-        self, before: Schedule, after: Schedule, messages: Sequence[Message], now: Instant, *, per_day: int | None
-    ) -> list[Receipt] | None:
-        return await self._writer.write(
-            lambda connection: schedules.fire_schedule(connection, before, after, messages, now, per_day=per_day),
-            rows=1 + len(messages),
-        )
-
-    async def message_states(self, tenant: str, message_ids: Sequence[str]) -> dict[str, MessageState]:
-        return await self._read(lambda connection: schedules.message_states(connection, tenant, message_ids))
-
-    # Usage
-
-    async def messages_on(self, tenant: str, day: Instant) -> int:
-        return await self._read(lambda connection: usage.messages_on(connection, tenant, day))
-
-    # Destination profiles
-
-    async def put_profile(self, tenant: str, host: str, sealed: bytes, now: Instant, *, most: int) -> None:
-        await self._writer.write(
-            lambda connection: profiles.put_profile(connection, tenant, host, sealed, now, most=most)
-        )
-
-    async def get_profile(self, tenant: str, host: str) -> SealedProfile | None:
-        return await self._read(lambda connection: profiles.get_profile(connection, tenant, host))
-
-    async def list_profiles(self, tenant: str) -> list[SealedProfile]:
-        return await self._read(lambda connection: profiles.list_profiles(connection, tenant))
-
-    async def delete_profile(self, tenant: str, host: str) -> bool:
-        return await self._writer.write(lambda connection: profiles.delete_profile(connection, tenant, host))
-
-    # Tenants
-
-    async def add_tenant(self, tenant: Tenant, keys: SigningKeys) -> None:
-        await self._writer.write(lambda connection: tenants.add_tenant(connection, tenant, keys))
-
-    async def remove_tenant(self, tenant_id: str) -> None:
-        await self._writer.write(lambda connection: tenants.remove_tenant(connection, tenant_id))
-
-    async def list_tenants(self) -> list[Tenant]:
-        return await self._read(tenants.list_tenants)
-
-    async def add_token(self, token: Token) -> None:
-        await self._writer.write(lambda connection: tenants.add_token(connection, token))
-
-    async def list_tokens(self, tenant_id: str) -> list[Token]:
-        return await self._read(lambda connection: tenants.list_tokens(connection, tenant_id))
-
-    async def revoke_token(self, tenant_id: str, token_id: str) -> bool:
-        return await self._writer.write(lambda connection: tenants.revoke_token(connection, tenant_id, token_id))
-
-    async def find_token(self, token_hash: str) -> Token | None:
-        return await self._read(lambda connection: tenants.find_token(connection, token_hash))
-
-    async def get_keys(self, tenant_id: str) -> SigningKeys | None:
-        return await self._read(lambda connection: tenants.get_keys(connection, tenant_id))
-
-    async def set_keys(self, tenant_id: str, keys: SigningKeys) -> None:
-        await self._writer.write(lambda connection: tenants.set_keys(connection, tenant_id, keys))
-
-    async def set_standard_webhooks(self, tenant_id: str, *, on: bool) -> bool:
-        return await self._writer.write(lambda connection: tenants.set_standard_webhooks(connection, tenant_id, on=on))
-
-    async def rotate_keys(self, tenant_id: str, fresh: str) -> SigningKeys | None:
-        return await self._writer.write(lambda connection: tenants.rotate_keys(connection, tenant_id, fresh))
-
-    # Upkeep
-
-    async def check(self, now: Instant) -> None:
-        await self._writer.write(lambda connection: upkeep.check(connection, now))
-
-    async def purge(self, retention: Retention, limit: int) -> int:
-        return await self._writer.write(lambda connection: upkeep.purge(connection, retention, limit))
+    def _check_room(self, rows: int, size: int) -> None:
+        self._writer.check_room(rows, size)
 
 
-def _open(_: Connection) -> None:
+async def _open(_: Connection) -> None:
     """Nothing: it is enough that there was a connection to do it on."""

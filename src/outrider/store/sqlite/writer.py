@@ -1,6 +1,6 @@
 """The one thread that writes, and group commit.
 
-Whoever wants something written appends an Operation to a queue and awaits its future. The
+Whoever wants something written appends an operation to a queue and awaits its future. The
 thread takes what waits, runs it all in one transaction, and only after the COMMIT has the
 event loop resolve the futures: one sync to disk, and one call across threads, for the whole group.
 
@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from queue import Empty, SimpleQueue
 from sqlite3 import Connection
-from typing import Any, Generic, TypeVar
-
-from msgspec import Struct
+from typing import Any, TypeVar
 
 from outrider.domain.errors import Overloaded, Refusal, StoreUnavailable
+from outrider.store.relational.transactions import Operation, Shared
+from outrider.store.sqlite.connection import SqliteConnection, run_now
 from outrider.store.sqlite.database import Session
 from outrider.store.sqlite.failures import harms_everybody, translate
 
@@ -32,19 +32,7 @@ GROUP_BYTES = 16 * 1024 * 1024
 """A group is closed once it has so much: enough to amortise a sync, few enough to stay short."""
 
 
-class Shared(Struct, Generic[A, R], frozen=True):
-    """A kind of operation that is done for many callers at once: `run` takes what each of them
-    gave and returns what each of them gets: a result, or a Refusal to be raised.
-
-    Attributes:
-        order: kinds that wait side by side run in this order.
-    """
-
-    order: int
-    run: Callable[[Connection, Sequence[A]], Sequence[R | Refusal]]
-
-
-class Operation:
+class Waiting:
     """What somebody waits for, and how it went: `result` or `failure`."""
 
     __slots__ = ("argument", "failure", "future", "kind", "result", "rows", "size")
@@ -79,7 +67,7 @@ class Writer:
         self._pending_rows = 0
         self._pending_bytes = 0
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[Operation | None] = SimpleQueue()
+        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._closing = False
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
@@ -87,7 +75,7 @@ class Writer:
 
     # On the event loop
 
-    def write(self, do: Callable[[Connection], R], *, rows: int = 1) -> asyncio.Future[R]:
+    def write(self, do: Operation[R], *, rows: int = 1) -> asyncio.Future[R]:
         """What `do` returns, once it is committed. A Refusal must come before `do` has changed anything."""
         return self._enqueue(None, do, rows, 0)
 
@@ -120,10 +108,10 @@ class Writer:
         self._pending_rows += rows
         self._pending_bytes += size
         future = self._loop.create_future()
-        self._queue.put(Operation(kind, argument, rows, size, future))
+        self._queue.put(Waiting(kind, argument, rows, size, future))
         return future
 
-    def _resolve(self, group: Sequence[Operation]) -> None:
+    def _resolve(self, group: Sequence[Waiting]) -> None:
         for operation in group:
             self._pending_rows -= operation.rows
             self._pending_bytes -= operation.size
@@ -147,9 +135,9 @@ class Writer:
         self._session.close()
         self._call_back(self._closed.set_result, None)
 
-    def _next_group(self) -> tuple[list[Operation], bool]:
+    def _next_group(self) -> tuple[list[Waiting], bool]:
         """What waits, up to the bounds of a group; and whether more may come."""
-        group: list[Operation] = []
+        group: list[Waiting] = []
         rows = size = 0
         operation = self._queue.get()
         while operation is not None:
@@ -164,7 +152,7 @@ class Writer:
                 return group, True
         return group, False
 
-    def _commit(self, group: Sequence[Operation]) -> None:
+    def _commit(self, group: Sequence[Waiting]) -> None:
         """Give every operation its result, committed, or its failure."""
         try:
             self._transact(group)
@@ -178,17 +166,18 @@ class Writer:
             for operation in group:
                 operation.failure = translate(failure, self._where)
 
-    def _transact(self, group: Sequence[Operation]) -> None:
-        connection = self._session.connection()
-        connection.execute("BEGIN IMMEDIATE")
+    def _transact(self, group: Sequence[Waiting]) -> None:
+        raw = self._session.connection()
+        connection = SqliteConnection(raw)
+        raw.execute("BEGIN IMMEDIATE")
         for kind, operations in _in_order(group):
             if kind is None:
                 _run_each(connection, operations)
             else:
-                results = kind.run(connection, [operation.argument for operation in operations])
+                results = run_now(kind.run(connection, [operation.argument for operation in operations]))
                 for operation, result in zip(operations, results, strict=True):
                     _give(operation, result)
-        connection.execute("COMMIT")
+        raw.execute("COMMIT")
 
     def _call_back(self, function: Callable[..., object], argument: object) -> None:
         # A loop that was closed without closing the store has nobody left who waits.
@@ -196,11 +185,11 @@ class Writer:
             self._loop.call_soon_threadsafe(function, argument)
 
 
-def _give(operation: Operation, result: object) -> None:
+def _give(operation: Waiting, result: object) -> None:
     operation.result, operation.failure = (None, result) if isinstance(result, Refusal) else (result, None)
 
 
-def _in_order(group: Sequence[Operation]) -> Iterator[tuple[Shared[Any, Any] | None, list[Operation]]]:
+def _in_order(group: Sequence[Waiting]) -> Iterator[tuple[Shared[Any, Any] | None, list[Waiting]]]:
     """Shared operations that wait side by side, brought together by kind; the others where they stand."""
     for shared, neighbours in groupby(group, key=lambda operation: operation.kind is not None):
         if not shared:
@@ -212,14 +201,14 @@ def _in_order(group: Sequence[Operation]) -> Iterator[tuple[Shared[Any, Any] | N
             yield operations[0].kind, operations
 
 
-def _order(operation: Operation) -> int:
+def _order(operation: Waiting) -> int:
     return 0 if operation.kind is None else operation.kind.order
 
 
-def _run_each(connection: Connection, operations: Sequence[Operation]) -> None:
+def _run_each(connection: SqliteConnection, operations: Sequence[Waiting]) -> None:
     for operation in operations:
         operation.failure = None
         try:
-            operation.result = operation.argument(connection)
+            operation.result = run_now(operation.argument(connection))
         except Refusal as refusal:
             operation.failure = refusal

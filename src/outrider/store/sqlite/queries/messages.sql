@@ -84,11 +84,6 @@ WHERE messages.seq = settled.seq
 SELECT json_group_array(json_array(seq, cancel_requested)) FROM messages
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'leased' AND lease = :node
 
--- name: leased_by_anyone
--- Every leased message, and whether its cancellation was requested.
-SELECT json_group_array(json_array(seq, cancel_requested)) FROM messages INDEXED BY messages_leased
-WHERE state = 'leased'
-
 -- name: end_leases
 -- Unattempted messages are due again as they were before.
 UPDATE messages SET state = 'due', lease = NULL WHERE seq IN (SELECT value FROM json_each(:seqs))

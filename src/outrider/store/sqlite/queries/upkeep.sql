@@ -28,3 +28,11 @@ DELETE FROM messages WHERE seq IN (
 DELETE FROM deduplications WHERE (tenant, key) IN (
   SELECT tenant, key FROM deduplications WHERE expires_at <= :now LIMIT :limit
 )
+
+-- name: keep_fact
+-- Something about the whole installation; the first that is said of a name stays.
+INSERT INTO facts (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING
+
+-- name: get_fact
+-- What was said first.
+SELECT value FROM facts WHERE name = :name

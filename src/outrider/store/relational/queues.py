@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from sqlite3 import Connection
 
 from msgspec import Struct, structs
 
@@ -11,7 +10,7 @@ from outrider.domain.errors import TooMany
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message
 from outrider.domain.queue import Queue, free
-from outrider.store.sqlite.queries import SQL, Row, insert_many, listed, read
+from outrider.store.relational.connection import Connection, Row
 
 RELEASE_MOST = 500
 """Most messages that one transaction lets through, so that it stays short."""
@@ -84,33 +83,33 @@ class Lines:
         self._by_id: dict[int, Line] = {}
         self._by_name: dict[tuple[str, str], Line] = {}
 
-    def meet(self, messages: Iterable[Message]) -> None:
+    async def meet(self, messages: Iterable[Message]) -> None:
         """Read the queues of these messages; those that do not exist are made."""
-        self.make(sorted({(message.tenant, message.queue) for message in messages if message.queue is not None}))
+        await self.make(sorted({(message.tenant, message.queue) for message in messages if message.queue is not None}))
 
-    def make(self, names: Sequence[tuple[str, str]]) -> None:
+    async def make(self, names: Sequence[tuple[str, str]]) -> None:
         """The same for queues by tenant and name."""
-        self.find(names)
+        await self.find(names)
         missing = [name for name in names if name not in self._by_name]
-        insert_many(self._connection, "make_queues", [(*name, self._now, self._now) for name in missing])
-        self.find(missing)
+        await self._connection.insert("make_queues", [(*name, self._now, self._now) for name in missing])
+        await self.find(missing)
 
-    def find(self, names: Sequence[tuple[str, str]]) -> None:
+    async def find(self, names: Sequence[tuple[str, str]]) -> None:
         """Read those of the queues that exist."""
         unread = [name for name in names if name not in self._by_name]
         if unread:
-            self._read("queues_by_name", unread)
+            await self._read("queues_by_name", unread)
 
-    def meet_opening(self) -> None:
-        """Read the queues that are to be opened."""
-        found = read(self._connection, "queues_opening", {"now": self._now, "limit": OPEN_MOST}, int)
-        self.load(found)
+    async def meet_opening(self, tenants: Sequence[str]) -> None:
+        """Read the queues that are to be opened; of these tenants, where others may open some too."""
+        found = await self._connection.read("queues_opening", int, now=self._now, limit=OPEN_MOST, tenants=tenants)
+        await self.load(found)
 
-    def load(self, ids: Iterable[int]) -> None:
+    async def load(self, ids: Iterable[int]) -> None:
         """Read queues by their ids; deleted ones are left out."""
         unread = sorted(set(ids) - self._by_id.keys())
         if unread:
-            self._read("queues_by_id", unread)
+            await self._read("queues_by_id", unread)
 
     def of(self, message: Message) -> Line:
         return self._by_name[message.tenant, message.queue or ""]
@@ -127,24 +126,23 @@ class Lines:
         if queue in self._by_id:
             self._by_id[queue].change(in_use=-1)
 
-    def release(self) -> None:
+    async def release(self) -> None:
         """Give free slots to those in front."""
         released: list[int] = []
         for line in self._by_id.values():
             room = min(line.room, RELEASE_MOST - len(released))
             if room > 0:
-                first = read(self._connection, "first_in_line", {"gate": line.id, "limit": room}, int)
+                first = await self._connection.read("first_in_line", int, gate=line.id, limit=room)
                 line.change(in_use=len(first), waiting=-len(first))
                 released += first
         if released:
-            messages = {"messages": listed(released)}
-            self._connection.execute(SQL["take_slots"], messages)
-            self._connection.execute(SQL["let_through"], messages | {"now": self._now})
+            await self._connection.execute("take_slots", messages=released)
+            await self._connection.execute("let_through", messages=released, now=self._now)
 
-    def write(self) -> None:
+    async def write(self) -> None:
         """Store what has changed."""
         changed = [line for line in self._by_id.values() if line.queue is not line.stored]
-        insert_many(self._connection, "write_queues", [self._to_row(line) for line in changed])
+        await self._connection.insert("write_queues", [self._to_row(line) for line in changed])
 
     def _to_row(self, line: Line) -> Row:
         """The columns of `write_queues`."""
@@ -152,36 +150,36 @@ class Lines:
         opens_at = self._now if line.room else None
         return (line.id, queue.parallelism, queue.paused, queue.updated_at, queue.in_use, queue.waiting, opens_at)
 
-    def _read(self, query: str, wanted: Sequence[object]) -> None:
-        for row in read(self._connection, query, {"wanted": listed(wanted)}, QueueRow):
+    async def _read(self, query: str, wanted: Sequence[object]) -> None:
+        for row in await self._connection.read(query, QueueRow, wanted=wanted):
             if row.id not in self._by_id:
                 self._by_id[row.id] = self._by_name[row.tenant, row.name] = Line(row)
 
 
-def change_queue(
+async def change_queue(
     connection: Connection, tenant: str, name: str, change: Callable[[Queue | None], Queue], now: Instant, *, most: int
 ) -> Queue:
     """Make or change a queue, and let through what takes its slots. Raises TooMany, before anything is changed."""
+    await connection.lock_tenants([tenant])
     lines = Lines(connection, now)
-    lines.find([(tenant, name)])
+    await lines.find([(tenant, name)])
     line = lines.named(tenant, name)
     wanted = change(None if line is None else line.queue)
     if line is None:
-        _check_room(connection, tenant, name, most)
-        lines.make([(tenant, name)])
+        await _check_room(connection, tenant, name, most)
+        await lines.make([(tenant, name)])
         line = lines.named(tenant, name)
         assert line is not None
     line.queue = structs.replace(
         line.queue, parallelism=wanted.parallelism, paused=wanted.paused, updated_at=wanted.updated_at
     )
-    lines.release()
-    lines.write()
+    await lines.release()
+    await lines.write()
     return line.queue
 
 
-def _check_room(connection: Connection, tenant: str, name: str, most: int) -> None:
-    (count,) = connection.execute(SQL["count_queues"], {"tenant": tenant}).fetchone()
-    if count >= most:
+async def _check_room(connection: Connection, tenant: str, name: str, most: int) -> None:
+    if await connection.count("count_queues", tenant=tenant) >= most:
         raise TooMany(
             f"queue '{name}' would be one more than the {most} that there may be",
             code="too_many_queues",
@@ -189,20 +187,21 @@ def _check_room(connection: Connection, tenant: str, name: str, most: int) -> No
         )
 
 
-def get_queue(connection: Connection, tenant: str, name: str) -> Queue | None:
-    rows = read(connection, "queues_by_name", {"wanted": listed([(tenant, name)])}, QueueRow)
+async def get_queue(connection: Connection, tenant: str, name: str) -> Queue | None:
+    rows = await connection.read("queues_by_name", QueueRow, wanted=[(tenant, name)])
     return rows[0].value() if rows else None
 
 
-def list_queues(connection: Connection, tenant: str) -> list[Queue]:
+async def list_queues(connection: Connection, tenant: str) -> list[Queue]:
     """By name."""
-    return [row.value() for row in read(connection, "queues_of_tenant", {"tenant": tenant}, QueueRow)]
+    return [row.value() for row in await connection.read("queues_of_tenant", QueueRow, tenant=tenant)]
 
 
-def delete_queue(connection: Connection, tenant: str, name: str) -> bool:
+async def delete_queue(connection: Connection, tenant: str, name: str) -> bool:
     """Delete a queue in whose line nothing waits; whether it is gone."""
-    queue = get_queue(connection, tenant, name)
+    await connection.lock_tenants([tenant])
+    queue = await get_queue(connection, tenant, name)
     if queue is not None and queue.waiting:
         return False
-    connection.execute(SQL["delete_queue"], {"tenant": tenant, "name": name})
+    await connection.execute("delete_queue", tenant=tenant, name=name)
     return True

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from sqlite3 import Connection
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -16,8 +15,8 @@ from msgspec import Struct
 from outrider.domain.errors import Malformed
 from outrider.domain.instant import Instant
 from outrider.domain.query import Page
-from outrider.store.sqlite.filters import Conditions
-from outrider.store.sqlite.queries import read_composed
+from outrider.store.relational.connection import Connection
+from outrider.store.relational.filters import Conditions
 
 Key = TypeVar("Key", int, str)
 T = TypeVar("T")
@@ -77,7 +76,7 @@ class Listing(Struct, frozen=True, kw_only=True):
         return Position(int(match[1]), match[2])
 
 
-def read_lines(
+async def read_lines(
     connection: Connection,
     listing: Listing,
     conditions: Conditions,
@@ -97,7 +96,7 @@ def read_lines(
     sql = conditions.put_into(listing.query)
     if not latest_first:
         sql = sql.replace(" DESC", " ASC")
-    lines = read_composed(connection, sql, conditions.parameters | {"limit": count + 1}, of)
+    lines = await connection.read_composed(sql, of, conditions.parameters | {"limit": count + 1})
     lines.sort(key=lambda line: (line.time, line.id), reverse=latest_first)
     fitting = lines[: min(count, _how_many_fit(lines))]
     return Page(tuple(fitting), listing.write_cursor(fitting[-1]) if len(fitting) < len(lines) else None)

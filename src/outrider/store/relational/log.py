@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from sqlite3 import Connection
 
 from msgspec import Struct
 
 from outrider.domain.event import Event
 from outrider.domain.query import LogQuery, Page
 from outrider.ports import LogEntry
-from outrider.store.sqlite.filters import Conditions
-from outrider.store.sqlite.pages import Line, Listing, Position, read_lines
-from outrider.store.sqlite.queries import insert_many, listed, read
-from outrider.store.sqlite.rows import EventRow, event_to_row, read_messages
+from outrider.store.relational.connection import Connection
+from outrider.store.relational.filters import Conditions
+from outrider.store.relational.pages import Line, Listing, Position, read_lines
+from outrider.store.relational.rows import EventRow, event_to_row
 
 LOG = Listing(query="page_of_log", time="e.time", id="e.id", mark="l", id_pattern="[0-9]{1,18}")
 
@@ -24,13 +23,13 @@ class _Place(Struct, array_like=True, frozen=True):
     seq: int
 
 
-def record(connection: Connection, batches: Sequence[Sequence[Event]]) -> list[None]:
+async def record(connection: Connection, batches: Sequence[Sequence[Event]]) -> list[None]:
     """Store entries of several callers; those of messages that are gone are dropped."""
     events = [event for batch in batches for event in batch]
-    ids = listed([event.message_id for event in events])
-    seqs = {(row.tenant, row.id): row.seq for row in read(connection, "seqs_of_messages", {"ids": ids}, _Place)}
-    insert_many(
-        connection,
+    ids = [event.message_id for event in events]
+    places = await connection.read("seqs_of_messages", _Place, ids=ids)
+    seqs = {(row.tenant, row.id): row.seq for row in places}
+    await connection.insert(
         "insert_events",
         [
             event_to_row(seqs[event.tenant, event.message_id], event)
@@ -49,11 +48,11 @@ def read_cursor(cursor: str | None) -> Position[int] | None:
     return Position(position.time, int(position.id))
 
 
-def list_log(connection: Connection, tenant: str, query: LogQuery, after: Position[int] | None) -> Page[LogEntry]:
+async def list_log(connection: Connection, tenant: str, query: LogQuery, after: Position[int] | None) -> Page[LogEntry]:
     """A page of entries with their messages."""
-    conditions = Conditions(tenant, query.filter, time="e.time")
-    conditions.choose("e.kind IN {wanted}", "kinds", query.kinds)
-    page = read_lines(
+    conditions = Conditions(connection, tenant, query.filter, time="e.time")
+    conditions.choose("e.kind {among}", "kinds", query.kinds)
+    page = await read_lines(
         connection,
         LOG,
         conditions,
@@ -62,7 +61,9 @@ def list_log(connection: Connection, tenant: str, query: LogQuery, after: Positi
         count=query.count,
         of=Line[int],
     )
-    messages = read_messages(connection, sorted({line.message for line in page.items}))
-    rows = read(connection, "events_by_id", {"ids": listed([line.id for line in page.items])}, EventRow)
+    messages = await connection.read_messages(sorted({line.message for line in page.items}))
+    rows = await connection.read(
+        "events_by_id", EventRow, ids=[line.id for line in page.items], times=[line.time for line in page.items]
+    )
     entries = {row.id: LogEntry(row.value(messages[row.message].id), messages[row.message]) for row in rows}
     return Page(tuple(entries[line.id] for line in page.items), page.cursor)

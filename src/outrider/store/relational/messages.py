@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from sqlite3 import Connection
 
 from msgspec import Struct, structs
 
@@ -12,10 +11,9 @@ from outrider.domain.event import EventKind
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message, MessageState
 from outrider.ports import Duplicate, Receipt, Stored
-from outrider.store.sqlite.gates import Gates, next_opening
-from outrider.store.sqlite.queries import SQL, insert_many, listed, read
-from outrider.store.sqlite.rows import has_large_body, message_to_row, read_messages
-from outrider.store.sqlite.usage import Tally
+from outrider.store.relational.connection import Connection
+from outrider.store.relational.gates import Gates, lock_gates, next_opening
+from outrider.store.relational.usage import Tally
 
 Batch = tuple[Sequence[Message], Instant, int | None]
 """What one caller of `add` gave: messages, now, and how many its tenant may publish a day."""
@@ -25,17 +23,18 @@ CLAIM_LOOK = 250
 """How often one claim looks again, and at how many messages, in the place of those that must wait for their keys."""
 
 
-def add(connection: Connection, batches: Sequence[Batch]) -> list[list[Receipt] | LimitReached]:
+async def add(connection: Connection, batches: Sequence[Batch]) -> list[list[Receipt] | LimitReached]:
     """Store what several callers gave, in as few statements as one caller's; each one's receipts, or its refusal."""
-    memory = _remembered(connection, batches)
+    await lock_gates(connection, (message for messages, _, _ in batches for message in messages))
+    memory = await _remembered(connection, batches)
     tally = Tally(connection)
     fresh: list[Message] = []
-    receipts = [_admit_all(batch, memory, tally, fresh) for batch in batches]
+    receipts = [await _admit_all(batch, memory, tally, fresh) for batch in batches]
     gates = Gates(connection, max(now for _, now, _ in batches))
-    held = insert_messages(connection, fresh, gates)
-    gates.close()
-    memory.write(connection)
-    tally.write()
+    held = await insert_messages(connection, fresh, gates)
+    await gates.close()
+    await memory.write(connection)
+    await tally.write()
     if not held:
         return receipts
     return [
@@ -43,13 +42,13 @@ def add(connection: Connection, batches: Sequence[Batch]) -> list[list[Receipt] 
     ]
 
 
-def _admit_all(batch: Batch, memory: _Memory, tally: Tally, fresh: list[Message]) -> list[Receipt] | LimitReached:
+async def _admit_all(batch: Batch, memory: _Memory, tally: Tally, fresh: list[Message]) -> list[Receipt] | LimitReached:
     """One caller's receipts, and its new messages to the `fresh` ones; or its refusal, and nothing of it is kept."""
     messages, now, per_day = batch
     mine: list[Message] = []
     receipts = [_admit(message, now, memory, mine) for message in messages]
     try:
-        tally.count(mine, now, per_day)
+        await tally.count(mine, now, per_day)
     except LimitReached as refusal:
         memory.forget()
         return refusal
@@ -58,19 +57,15 @@ def _admit_all(batch: Batch, memory: _Memory, tally: Tally, fresh: list[Message]
     return receipts
 
 
-def insert_messages(connection: Connection, messages: Sequence[Message], gates: Gates) -> Mapping[str, Message]:
+async def insert_messages(connection: Connection, messages: Sequence[Message], gates: Gates) -> Mapping[str, Message]:
     """Insert messages with their CREATED entries; by id those that a gate holds back, as they stand."""
-    standing = gates.receive(messages)
-    last = insert_many(connection, "insert_messages", [message_to_row(message) for message in standing])
-    if last is None:
+    if not messages:
         return {}
-    first = last - len(messages) + 1
-    bodies = [(seq, message.body) for seq, message in enumerate(messages, first) if has_large_body(message)]
-    insert_many(connection, "insert_bodies", bodies)
-    connection.execute(SQL["log_creation"], {"first": first, "last": last})
+    standing = await gates.receive(messages)
+    seqs = await connection.insert_messages(standing)
     if standing is messages:
         return {}
-    gates.place(first)
+    await gates.place(seqs)
     return {now.id: now for now, offered in zip(standing, messages, strict=True) if now is not offered}
 
 
@@ -105,8 +100,8 @@ class _Memory:
     def forget(self) -> None:
         self._unconfirmed = {}
 
-    def write(self, connection: Connection) -> None:
-        insert_many(connection, "remember_keys", [(*key, *first) for key, first in self._new.items()])
+    async def write(self, connection: Connection) -> None:
+        await connection.insert("remember_keys", [(*key, *first) for key, first in self._new.items()])
 
 
 class _Remembered(Struct, array_like=True, frozen=True):
@@ -116,7 +111,7 @@ class _Remembered(Struct, array_like=True, frozen=True):
     expires_at: Instant
 
 
-def _remembered(connection: Connection, batches: Sequence[Batch]) -> _Memory:
+async def _remembered(connection: Connection, batches: Sequence[Batch]) -> _Memory:
     wanted = {
         (message.tenant, message.deduplication.key)
         for messages, _, _ in batches
@@ -125,7 +120,8 @@ def _remembered(connection: Connection, batches: Sequence[Batch]) -> _Memory:
     }
     if not wanted:
         return _Memory({})
-    rows = read(connection, "find_duplicates", {"wanted": listed(sorted(wanted))}, _Remembered)
+    await connection.lock_deduplications(wanted)
+    rows = await connection.read("find_duplicates", _Remembered, wanted=sorted(wanted))
     return _Memory({(row.tenant, row.key): (row.message_id, row.expires_at) for row in rows})
 
 
@@ -141,73 +137,80 @@ def _admit(message: Message, now: Instant, memory: _Memory, fresh: list[Message]
     return Stored(message)
 
 
-def claim_due(
+async def claim_due(
     connection: Connection, node: str, now: Instant, limit: int, excluding_hosts: frozenset[str]
 ) -> list[Message]:
     """Lease what is due and may pass, earliest first."""
+    excluded = sorted(excluding_hosts)
     gates = Gates(connection, now)
-    gates.open_due()
-    wanted = {"now": now, "excluded_hosts": listed(sorted(excluding_hosts))}
+    tenants: list[str] = []
+    if not connection.alone:
+        tenants = await connection.read("claim_tenants", str, now=now, excluded_hosts=excluded, limit=limit)
+        await connection.lock_tenants(tenants)
+    if connection.alone or tenants:
+        await gates.open_due(tenants)
     claimed: list[Message] = []
     look_at = limit
     for _ in range(CLAIM_ROUNDS):
-        due = read(connection, "find_due", wanted | {"limit": look_at}, int)
-        messages = read_messages(connection, due)
-        passing = gates.ask(messages, due, limit - len(claimed))
+        due = await connection.read("find_due", int, now=now, excluded_hosts=excluded, limit=look_at, tenants=tenants)
+        messages = await connection.read_messages(due)
+        passing = await gates.ask(messages, due, limit - len(claimed))
         if passing:
-            connection.execute(SQL["lease"], {"node": node, "seqs": listed(passing)})
+            await connection.execute("lease", node=node, seqs=passing)
             claimed += [structs.replace(messages[seq], state=MessageState.LEASED, lease=node) for seq in passing]
         if len(claimed) == limit or len(due) < look_at:
             break
         look_at = max(limit - len(claimed), CLAIM_LOOK)
-    gates.close()
+    await gates.close()
     return claimed
 
 
-def next_due_at(connection: Connection, excluding_hosts: frozenset[str]) -> Instant | None:
-    row = connection.execute(SQL["next_due_at"], {"excluded_hosts": listed(sorted(excluding_hosts))}).fetchone()
-    return min((at for at in (next_opening(connection), row and row[0]) if at is not None), default=None)
+async def next_due_at(connection: Connection, excluding_hosts: frozenset[str]) -> Instant | None:
+    """When a claim may next find something."""
+    row = await connection.row("next_due_at", excluded_hosts=sorted(excluding_hosts))
+    opening = await next_opening(connection)
+    due_at = None if row is None else row[0]
+    return min((at for at in (opening, due_at) if at is not None), default=None)
 
 
-class _Leased(Struct, array_like=True, frozen=True):
+class Leased(Struct, array_like=True, frozen=True):
+    """A message that a node holds."""
+
     seq: int
     cancel_requested: int
 
 
-def give_back(connection: Connection, node: str, message_ids: Sequence[str], now: Instant) -> None:
+async def give_back(connection: Connection, node: str, message_ids: Sequence[str], now: Instant) -> None:
     """End these leases of the node."""
-    _end_leases(connection, read(connection, "leased_by_id", {"ids": listed(message_ids), "node": node}, _Leased), now)
+    if not connection.alone:
+        await connection.lock_tenants(await connection.read("gated_tenants", str, ids=message_ids))
+    await end_leases(connection, await connection.read("leased_by_id", Leased, ids=message_ids, node=node), now)
 
 
-def void_leases(connection: Connection, now: Instant) -> int:
-    """End every lease; how many there were."""
-    leased = read(connection, "leased_by_anyone", {}, _Leased)
-    _end_leases(connection, leased, now)
-    return len(leased)
-
-
-def _end_leases(connection: Connection, leased: Sequence[_Leased], now: Instant) -> None:
+async def end_leases(connection: Connection, leased: Sequence[Leased], now: Instant) -> None:
+    """What nobody holds any more is DUE again, as it was before; CANCELED where that was requested."""
     wanted = [row.seq for row in leased if not row.cancel_requested]
     unwanted = [row.seq for row in leased if row.cancel_requested]
     if wanted:
-        connection.execute(SQL["end_leases"], {"seqs": listed(wanted)})
+        await connection.execute("end_leases", seqs=wanted)
     if unwanted:
-        end_canceled(connection, unwanted, now)
+        await end_canceled(connection, unwanted, now)
     gates = Gates(connection, now)
-    gates.leave(put_back=wanted, finished=unwanted)
-    gates.close()
+    await gates.leave(put_back=wanted, finished=unwanted)
+    await gates.close()
 
 
-def end_canceled(connection: Connection, seqs: Sequence[int], now: Instant) -> None:
+async def end_canceled(connection: Connection, seqs: Sequence[int], now: Instant) -> None:
     """CANCELED, with its entry."""
-    connection.execute(SQL["cancel_messages"], {"seqs": listed(seqs), "now": now})
-    log_for_all(connection, seqs, EventKind.CANCELED, now)
+    await connection.execute("cancel_messages", seqs=seqs, now=now)
+    await log_for_all(connection, seqs, EventKind.CANCELED, now)
 
 
-def log_for_all(connection: Connection, seqs: Sequence[int], kind: EventKind, now: Instant) -> None:
-    connection.execute(SQL["log_entries"], {"seqs": listed(seqs), "kind": kind.value, "now": now})
+async def log_for_all(connection: Connection, seqs: Sequence[int], kind: EventKind, now: Instant) -> None:
+    """The same entry for each."""
+    await connection.execute("log_entries", seqs=seqs, kind=kind.value, now=now)
 
 
-def get_message(connection: Connection, tenant: str, message_id: str) -> Message | None:
-    row = connection.execute(SQL["seq_of_message"], {"tenant": tenant, "id": message_id}).fetchone()
-    return None if row is None else read_messages(connection, row).get(row[0])
+async def get_message(connection: Connection, tenant: str, message_id: str) -> Message | None:
+    row = await connection.row("seq_of_message", tenant=tenant, id=message_id)
+    return None if row is None else (await connection.read_messages(row)).get(row[0])

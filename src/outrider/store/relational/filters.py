@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from outrider.domain.query import MessageFilter
-from outrider.store.sqlite.queries import SQL, listed
+from outrider.store.relational.connection import Connection
 
 _COLUMNS = {
     "ids": "m.id",
@@ -22,11 +22,6 @@ _COLUMNS = {
     "caller_ips": "m.caller_ip",
 }
 
-_HAS_HOST = "(m.host IN {wanted} OR rtrim(m.host, '0123456789') IN (SELECT value || ':' FROM json_each(:hosts)))"
-"""A host without a port means each of its ports: the column has `host` or `host:port`."""
-
-_HAS_LABEL = "EXISTS (SELECT 1 FROM json_each(m.labels) AS label WHERE label.value IN {wanted})"
-
 
 class Conditions:
     """What a filter asks for, and the parameters that go with it.
@@ -35,24 +30,27 @@ class Conditions:
         time: the column that the filter's bounds are about.
     """
 
-    def __init__(self, tenant: str, which: MessageFilter, *, time: str) -> None:
+    def __init__(self, connection: Connection, tenant: str, which: MessageFilter, *, time: str) -> None:
         self.parameters: dict[str, object] = {"tenant": tenant}
+        self._connection = connection
         self._clauses: list[str] = []
         self._few = bool(which.ids)
         for name, column in _COLUMNS.items():
-            self.choose(f"{column} IN {{wanted}}", name, getattr(which, name))
-        self.choose(_HAS_HOST, "hosts", tuple(host.lower() for host in which.hosts))
-        self.choose(_HAS_LABEL, "labels", which.labels)
+            self.choose(f"{column} {{among}}", name, getattr(which, name))
+        if which.hosts:
+            self.require(connection.dialect.has_host, hosts=[host.lower() for host in which.hosts])
+        if which.labels:
+            self.require(connection.dialect.has_label, labels=list(which.labels))
         if which.time_from is not None:
             self.require(f"{time} >= :time_from", time_from=which.time_from)
         if which.time_to is not None:
             self.require(f"{time} <= :time_to", time_to=which.time_to)
 
-    def choose(self, clause: str, name: str, values: tuple[object, ...]) -> None:
-        """`{wanted}` in the clause stands for the values; any will do if there are none."""
+    def choose(self, clause: str, name: str, values: tuple[object, ...], *, of: str = "text") -> None:
+        """`{among}` in the clause says that what stands before it is one of the values, if there are any."""
         if values:
-            wanted = f"(SELECT value FROM json_each(:{name}))"  # noqa: S608 - the name is ours
-            self.require(clause.format(wanted=wanted), **{name: listed(values)})
+            among = self._connection.dialect.among.format(name=name, of=of)
+            self.require(clause.format(among=among), **{name: list(values)})
 
     def choose_rows(self, clause: str, name: str, values: tuple[object, ...]) -> None:
         """As `choose`, where each value names one row."""
@@ -65,8 +63,9 @@ class Conditions:
 
     def put_into(self, name: str) -> str:
         """The named statement, completed."""
-        sql = SQL[name].replace("/* and filter */", "".join(f" AND {clause}" for clause in self._clauses))
+        clauses = "".join(f" AND {clause}" for clause in self._clauses)
+        sql = self._connection.statement(name).replace("/* and filter */", clauses)
         if self._few:
-            # The planner prefers to walk all of the tenant's rows in their order; a `+` takes that index away.
-            sql = re.sub(r"\b([a-z]\.tenant = :tenant)\b", r"+\1", sql, count=1)
+            few = self._connection.dialect.few
+            sql = re.sub(r"\b([a-z]\.tenant = :tenant)\b", lambda match: few.format(tenant=match[1]), sql, count=1)
         return sql

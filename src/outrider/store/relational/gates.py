@@ -32,15 +32,14 @@ Messages that pass no gate have no row in `gated` and cost no statement here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from sqlite3 import Connection
 
 from msgspec import Struct, structs
 
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message, MessageState
-from outrider.store.sqlite.flow_keys import WaitLists
-from outrider.store.sqlite.queries import SQL, insert_many, listed, read
-from outrider.store.sqlite.queues import Lines
+from outrider.store.relational.connection import Connection
+from outrider.store.relational.flow_keys import WaitLists
+from outrider.store.relational.queues import Lines
 
 
 class Standing(Struct, array_like=True):
@@ -69,6 +68,26 @@ class _Slot(Struct, array_like=True, frozen=True):
     queue: int
 
 
+async def lock_gates(connection: Connection, messages: Iterable[Message]) -> None:
+    """To be called first in a transaction that adds or ends these messages: nobody else is at the gates they pass."""
+    if connection.alone:
+        return
+    passing = [message for message in messages if meets_gate(message)]
+    tenants = {
+        message.tenant for message in passing if message.queue is not None or message.options.flow_control is not None
+    }
+    # A callback has to do with a gate only where the message it reports holds a slot.
+    related = [
+        id_
+        for message in passing
+        if message.callback_of is not None and message.tenant not in tenants
+        for id_ in (message.id, message.callback_of)
+    ]
+    if related:
+        tenants.update(await connection.read("gated_tenants", str, ids=related))
+    await connection.lock_tenants(tenants)
+
+
 def meets_gate(message: Message) -> bool:
     """Whether a gate may have to do with the message. Callbacks may keep a slot from being free."""
     return message.queue is not None or message.callback_of is not None or message.options.flow_control is not None
@@ -91,24 +110,24 @@ class Gates:
 
     # In
 
-    def receive(self, messages: Sequence[Message]) -> Sequence[Message]:
+    async def receive(self, messages: Sequence[Message]) -> Sequence[Message]:
         """New messages as they stand, some of them HELD. Once they are inserted, `place` must follow."""
         if not any(map(meets_gate, messages)):
             return messages
-        self._lines.meet(messages)
-        self._wait_lists.meet(messages)
+        await self._lines.meet(messages)
+        await self._wait_lists.meet(messages)
         for message in messages:
             self._wait_lists.configure(message)
         # Those who waited before come first, where the new limits have made room.
-        self._wait_lists.release()
-        sources = self._slot_holders(messages)
+        await self._wait_lists.release()
+        sources = await self._slot_holders(messages)
         return [self._receive(index, message, sources) for index, message in enumerate(messages)]
 
-    def place(self, first: int) -> None:
-        """The received messages were inserted, with `seq` from `first` on."""
+    async def place(self, seqs: Sequence[int]) -> None:
+        """The received messages were inserted, each with its `seq`."""
         for standing in self._arrivals:
-            standing.message += first
-        self._write(self._arrivals)
+            standing.message = seqs[standing.message]
+        await self._write(self._arrivals)
         self._arrivals = []
 
     def _receive(self, index: int, message: Message, sources: Mapping[str, int]) -> Message:
@@ -137,30 +156,30 @@ class Gates:
         self._hold(message, standing)
         return True
 
-    def _slot_holders(self, messages: Sequence[Message]) -> Mapping[str, int]:
+    async def _slot_holders(self, messages: Sequence[Message]) -> Mapping[str, int]:
         """Of the messages that these are callbacks of, those which hold a slot: id to seq."""
         ids = {message.callback_of for message in messages if message.callback_of is not None}
         if not ids:
             return {}
-        holders = read(self._connection, "slot_holders", {"ids": listed(sorted(ids))}, _Holder)
+        holders = await self._connection.read("slot_holders", _Holder, ids=sorted(ids))
         return {holder.id: holder.seq for holder in holders}
 
     # On the way
 
-    def open_due(self) -> None:
-        """Let through what time or an unfinished release has let come."""
-        self._wait_lists.meet_opening()
-        self._lines.meet_opening()
-        self._wait_lists.release()
-        self._lines.release()
+    async def open_due(self, tenants: Sequence[str]) -> None:
+        """Let through what time or an unfinished release has let come; of these tenants, where others may do so too."""
+        await self._wait_lists.meet_opening(tenants)
+        await self._lines.meet_opening(tenants)
+        await self._wait_lists.release()
+        await self._lines.release()
 
-    def ask(self, due: Mapping[int, Message], order: Sequence[int], room: int) -> list[int]:
+    async def ask(self, due: Mapping[int, Message], order: Sequence[int], room: int) -> list[int]:
         """The first messages that may pass, up to `room`; those before the last of them that may not are HELD now."""
         keyed = {seq: message for seq, message in due.items() if message.options.flow_control is not None}
         if not keyed:
             return list(order[:room])
-        self._wait_lists.meet(list(keyed.values()))
-        known = {standing.message: standing for standing in self._standings(list(keyed))}
+        await self._wait_lists.meet(list(keyed.values()))
+        known = {standing.message: standing for standing in await self._standings(list(keyed))}
         asked: list[Standing] = []
         held: set[int] = set()
         passing: list[int] = []
@@ -175,8 +194,8 @@ class Gates:
                         held.add(seq)
                         continue
             passing.append(seq)
-        self._write(asked)
-        self._hold_messages(held)
+        await self._write(asked)
+        await self._hold_messages(held)
         return passing
 
     def _ask(self, message: Message, standing: Standing) -> bool:
@@ -196,16 +215,20 @@ class Gates:
 
     # Out
 
-    def leave(self, *, retried: Sequence[int] = (), put_back: Sequence[int] = (), finished: Sequence[int] = ()) -> None:
+    async def leave(
+        self, *, retried: Sequence[int] = (), put_back: Sequence[int] = (), finished: Sequence[int] = ()
+    ) -> None:
         """Messages, by `seq`, whose attempt has failed but not for ever, never began, or that are finished.
 
         Their rows say so already.
         """
-        standings = self._standings([*retried, *put_back, *finished])
+        standings = await self._standings([*retried, *put_back, *finished])
         if not standings:
             return
-        self._wait_lists.load(key for row in standings for key in (row.admitted, row.wait_list) if key is not None)
-        self._lines.load(row.line for row in standings if row.line is not None)
+        await self._wait_lists.load(
+            key for row in standings for key in (row.admitted, row.wait_list) if key is not None
+        )
+        await self._lines.load(row.line for row in standings if row.line is not None)
         back, over = set(put_back), set(finished)
         held: set[int] = set()
         for standing in standings:
@@ -220,17 +243,17 @@ class Gates:
                 self._finish(standing)
             if standing.wait_list is None:
                 standing.place = None
-        self._write(standings)
-        self._hold_messages(held)
-        self._wait_lists.release()
+        await self._write(standings)
+        await self._hold_messages(held)
+        await self._wait_lists.release()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Free the slots of those who are finished, let through who takes them, and store the counts."""
         if self._maybe_free:
-            self._free_slots()
-        self._lines.release()
-        self._lines.write()
-        self._wait_lists.write()
+            await self._free_slots()
+        await self._lines.release()
+        await self._lines.write()
+        await self._wait_lists.write()
 
     def _finish(self, standing: Standing) -> None:
         if standing.line is not None:
@@ -243,37 +266,32 @@ class Gates:
             self._maybe_free.add(standing.source)
         standing.line = standing.wait_list = standing.source = None
 
-    def _free_slots(self) -> None:
-        slots = read(self._connection, "slots_to_free", {"messages": listed(sorted(self._maybe_free))}, _Slot)
-        self._connection.execute(SQL["forget_standings"], {"messages": listed([slot.message for slot in slots])})
-        self._lines.load(slot.queue for slot in slots)
+    async def _free_slots(self) -> None:
+        slots = await self._connection.read("slots_to_free", _Slot, messages=sorted(self._maybe_free))
+        await self._connection.execute("forget_standings", messages=[slot.message for slot in slots])
+        await self._lines.load(slot.queue for slot in slots)
         for slot in slots:
             self._lines.free(slot.queue)
         self._maybe_free = set()
 
     # Rows
 
-    def _standings(self, messages: Sequence[int]) -> list[Standing]:
-        return read(self._connection, "standings", {"messages": listed(messages)}, Standing)
+    async def _standings(self, messages: Sequence[int]) -> list[Standing]:
+        return await self._connection.read("standings", Standing, messages=messages)
 
-    def _write(self, standings: Iterable[Standing]) -> None:
+    async def _write(self, standings: Iterable[Standing]) -> None:
         kept = [structs.astuple(standing) for standing in standings if standing.matters]
         gone = [standing.message for standing in standings if not standing.matters]
-        insert_many(self._connection, "write_standings", kept)
+        await self._connection.insert("write_standings", kept)
         if gone:
-            self._connection.execute(SQL["forget_standings"], {"messages": listed(gone)})
+            await self._connection.execute("forget_standings", messages=gone)
 
-    def _hold_messages(self, messages: set[int]) -> None:
+    async def _hold_messages(self, messages: set[int]) -> None:
         if messages:
-            self._connection.execute(SQL["hold"], {"messages": listed(sorted(messages))})
+            await self._connection.execute("hold", messages=sorted(messages))
 
 
-def next_opening(connection: Connection) -> Instant | None:
+async def next_opening(connection: Connection) -> Instant | None:
     """When a claim may next let something through; None if time brings nothing."""
-    found = [
-        instant
-        for query in ("next_queue_opening", "next_key_opening")
-        for (instant,) in connection.execute(SQL[query])
-        if instant is not None
-    ]
-    return min(found, default=None)
+    openings = [await connection.row(query) for query in ("next_queue_opening", "next_key_opening")]
+    return min((row[0] for row in openings if row is not None and row[0] is not None), default=None)

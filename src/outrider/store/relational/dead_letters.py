@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from sqlite3 import Connection
 
 from outrider.domain.errors import LimitReached, NotFound
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message
 from outrider.domain.query import DeadLetterQuery, Page
 from outrider.ports import Receipt
-from outrider.store.sqlite.filters import Conditions
-from outrider.store.sqlite.messages import add
-from outrider.store.sqlite.pages import Line, Listing, Position, read_lines
-from outrider.store.sqlite.queries import SQL, listed, read
-from outrider.store.sqlite.rows import DeadLetterRow, read_messages
+from outrider.store.relational.connection import Connection
+from outrider.store.relational.filters import Conditions
+from outrider.store.relational.messages import add
+from outrider.store.relational.pages import Line, Listing, Position, read_lines
+from outrider.store.relational.rows import DeadLetterRow
 
 DEAD_LETTERS = Listing(query="page_of_dead_letters", time="d.failed_at", id="d.id", mark="d", id_pattern=".{1,200}")
 
@@ -24,16 +23,18 @@ def read_cursor(cursor: str | None) -> Position[str] | None:
     return None if cursor is None else DEAD_LETTERS.read_cursor(cursor)
 
 
-def list_dead_letters(
+async def list_dead_letters(
     connection: Connection, tenant: str, query: DeadLetterQuery, after: Position[str] | None
 ) -> Page[DeadLetter]:
     """A page of dead letters with their messages."""
-    conditions = Conditions(tenant, query.filter, time="d.failed_at")
+    conditions = Conditions(connection, tenant, query.filter, time="d.failed_at")
     conditions.choose_rows(
-        "d.seq IN (SELECT seq FROM dead_letters WHERE tenant = :tenant AND id IN {wanted})", "letter_ids", query.ids
+        "d.seq IN (SELECT seq FROM dead_letters WHERE tenant = :tenant AND id {among})", "letter_ids", query.ids
     )
-    conditions.choose("coalesce(d.response_status, 0) IN {wanted}", "response_statuses", query.response_statuses)
-    page = read_lines(
+    conditions.choose(
+        "coalesce(d.response_status, 0) {among}", "response_statuses", query.response_statuses, of="bigint"
+    )
+    page = await read_lines(
         connection,
         DEAD_LETTERS,
         conditions,
@@ -42,31 +43,32 @@ def list_dead_letters(
         count=query.count,
         of=Line[str],
     )
-    letters = _read_letters(connection, tenant, [line.id for line in page.items])
+    letters = await _read_letters(connection, tenant, [line.id for line in page.items])
     return Page(tuple(letters[line.id] for line in page.items), page.cursor)
 
 
-def get_dead_letter(connection: Connection, tenant: str, dead_letter_id: str) -> DeadLetter | None:
-    return _read_letters(connection, tenant, [dead_letter_id]).get(dead_letter_id)
+async def get_dead_letter(connection: Connection, tenant: str, dead_letter_id: str) -> DeadLetter | None:
+    return (await _read_letters(connection, tenant, [dead_letter_id])).get(dead_letter_id)
 
 
-def _read_letters(connection: Connection, tenant: str, ids: Sequence[str]) -> dict[str, DeadLetter]:
-    rows = read(connection, "dead_letters_by_id", {"tenant": tenant, "ids": listed(ids)}, DeadLetterRow)
-    messages = read_messages(connection, sorted({row.message for row in rows}))
+async def _read_letters(connection: Connection, tenant: str, ids: Sequence[str]) -> dict[str, DeadLetter]:
+    rows = await connection.read("dead_letters_by_id", DeadLetterRow, tenant=tenant, ids=ids)
+    messages = await connection.read_messages_of_dead_letters(sorted({row.message for row in rows}))
     return {row.id: row.value(messages[row.message]) for row in rows}
 
 
-def delete_dead_letters(connection: Connection, tenant: str, dead_letter_ids: Sequence[str]) -> int:
+async def delete_dead_letters(connection: Connection, tenant: str, dead_letter_ids: Sequence[str]) -> int:
     """Delete those that exist; how many did."""
-    return connection.execute(SQL["delete_dead_letters"], {"tenant": tenant, "ids": listed(dead_letter_ids)}).rowcount
+    return await connection.execute("delete_dead_letters", tenant=tenant, ids=dead_letter_ids)
 
 
-def retry_dead_letters(
+async def retry_dead_letters(
     connection: Connection, tenant: str, retries: Sequence[tuple[str, Message]], now: Instant
 ) -> list[Receipt]:
     """Replace dead letters by new messages. Raises NotFound, before anything is changed, for an id that is gone."""
+    await connection.lock_tenants([tenant])
     ids = [dead_letter_id for dead_letter_id, _ in retries]
-    there = set(read(connection, "which_dead_letters", {"tenant": tenant, "ids": listed(ids)}, str))
+    there = set(await connection.read("which_dead_letters", str, tenant=tenant, ids=ids))
     for dead_letter_id in ids:
         if dead_letter_id not in there:
             raise NotFound(
@@ -75,8 +77,8 @@ def retry_dead_letters(
             )
         # One dead letter becomes one message, however often it is named.
         there.remove(dead_letter_id)
-    delete_dead_letters(connection, tenant, ids)
-    (receipts,) = add(connection, [([message for _, message in retries], now, None)])
+    await delete_dead_letters(connection, tenant, ids)
+    (receipts,) = await add(connection, [([message for _, message in retries], now, None)])
     if isinstance(receipts, LimitReached):
         raise receipts
     return receipts

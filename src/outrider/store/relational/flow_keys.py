@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from sqlite3 import Connection
 
 from msgspec import Struct
 
@@ -11,8 +10,8 @@ from outrider.domain import flow_control
 from outrider.domain.flow_control import KeyState, budget, opens_at
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message
-from outrider.store.sqlite.queries import SQL, Row, insert_many, listed, read
-from outrider.store.sqlite.queues import OPEN_MOST, RELEASE_MOST
+from outrider.store.relational.connection import Connection, Row
+from outrider.store.relational.queues import OPEN_MOST, RELEASE_MOST
 
 
 class KeyRow(Struct, array_like=True, frozen=True):
@@ -99,35 +98,35 @@ class WaitLists:
         self._by_id: dict[int, Key] = {}
         self._by_name: dict[tuple[str, str], Key] = {}
 
-    def meet(self, messages: Sequence[Message]) -> None:
+    async def meet(self, messages: Sequence[Message]) -> None:
         """Read the keys of these messages; one that does not exist is made, with the limits of the first."""
         wanted: dict[tuple[str, str], Message] = {}
         for message in messages:
             if message.options.flow_control is not None:
                 wanted.setdefault((message.tenant, message.options.flow_control.key), message)
-        self.find(list(wanted))
+        await self.find(list(wanted))
         missing = [name for name in wanted if name not in self._by_name]
-        insert_many(self._connection, "make_flow_keys", [(*name, self._now) for name in missing])
-        self.find(missing)
+        await self._connection.insert("make_flow_keys", [(*name, self._now) for name in missing])
+        await self.find(missing)
         for name in missing:
             self.configure(wanted[name])
 
-    def find(self, names: Sequence[tuple[str, str]]) -> None:
+    async def find(self, names: Sequence[tuple[str, str]]) -> None:
         """Read those of the keys that exist."""
         unread = [name for name in names if name not in self._by_name]
         if unread:
-            self._read("flow_keys_by_name", unread)
+            await self._read("flow_keys_by_name", unread)
 
-    def meet_opening(self) -> None:
-        """Read the keys that are to be opened."""
-        found = read(self._connection, "flow_keys_opening", {"now": self._now, "limit": OPEN_MOST}, int)
-        self.load(found)
+    async def meet_opening(self, tenants: Sequence[str]) -> None:
+        """Read the keys that are to be opened; of these tenants, where others may open some too."""
+        found = await self._connection.read("flow_keys_opening", int, now=self._now, limit=OPEN_MOST, tenants=tenants)
+        await self.load(found)
 
-    def load(self, ids: Iterable[int]) -> None:
+    async def load(self, ids: Iterable[int]) -> None:
         """Read keys by their ids."""
         unread = sorted(set(ids) - self._by_id.keys())
         if unread:
-            self._read("flow_keys_by_id", unread)
+            await self._read("flow_keys_by_id", unread)
 
     def of(self, message: Message) -> Key:
         """The key of a message that has one."""
@@ -156,28 +155,27 @@ class WaitLists:
         """Somebody who was admitted waits where it stood."""
         self._by_id[key].state = flow_control.hold(self._by_id[key].state)
 
-    def release(self) -> None:
+    async def release(self) -> None:
         """Admit those who have waited longest, as far as there is room."""
         released: list[int] = []
         for key in self._by_id.values():
             room = min(key.room(self._now), RELEASE_MOST - len(released))
             if room > 0:
-                first = read(self._connection, "first_on_list", {"gate": key.id, "limit": room}, int)
+                first = await self._connection.read("first_on_list", int, gate=key.id, limit=room)
                 key.state = flow_control.start(key.state, self._now, len(first))
                 released += first
         if released:
-            messages = {"messages": listed(released)}
-            self._connection.execute(SQL["admit"], messages)
-            self._connection.execute(SQL["let_through"], messages | {"now": self._now})
+            await self._connection.execute("admit", messages=released)
+            await self._connection.execute("let_through", messages=released, now=self._now)
 
-    def write(self) -> None:
+    async def write(self) -> None:
         """Store what has changed."""
         rows = [
             self._to_row(key, opening)
             for key in self._by_id.values()
             if (key.state, key.next_place, opening := key.opens_at(self._now)) != key.stored
         ]
-        insert_many(self._connection, "write_flow_keys", rows)
+        await self._connection.insert("write_flow_keys", rows)
 
     def _to_row(self, key: Key, opening: Instant | None) -> Row:
         """The columns of `write_flow_keys`."""
@@ -199,33 +197,34 @@ class WaitLists:
             state.waiting,
         )
 
-    def _read(self, query: str, wanted: Sequence[object]) -> None:
-        for row in read(self._connection, query, {"wanted": listed(wanted)}, KeyRow):
+    async def _read(self, query: str, wanted: Sequence[object]) -> None:
+        for row in await self._connection.read(query, KeyRow, wanted=wanted):
             if row.id not in self._by_id:
                 self._by_id[row.id] = self._by_name[row.tenant, row.key] = Key(row)
 
 
-def change_flow_key(
+async def change_flow_key(
     connection: Connection, tenant: str, key: str, change: Callable[[KeyState], KeyState], now: Instant
 ) -> KeyState | None:
     """Change a key, and admit what it then may; None if it is unknown."""
+    await connection.lock_tenants([tenant])
     lists = WaitLists(connection, now)
-    lists.find([(tenant, key)])
+    await lists.find([(tenant, key)])
     found = lists.named(tenant, key)
     if found is None:
         return None
     found.state = change(found.state)
-    lists.release()
-    lists.write()
+    await lists.release()
+    await lists.write()
     return found.state
 
 
-def get_flow_key(connection: Connection, tenant: str, key: str) -> KeyState | None:
-    rows = read(connection, "flow_keys_by_name", {"wanted": listed([(tenant, key)])}, KeyRow)
+async def get_flow_key(connection: Connection, tenant: str, key: str) -> KeyState | None:
+    rows = await connection.read("flow_keys_by_name", KeyRow, wanted=[(tenant, key)])
     return rows[0].value() if rows else None
 
 
-def list_flow_keys(connection: Connection, tenant: str, search: str, limit: int) -> list[tuple[str, KeyState]]:
+async def list_flow_keys(connection: Connection, tenant: str, search: str, limit: int) -> list[tuple[str, KeyState]]:
     """Keys that contain `search`, by name."""
-    wanted = {"tenant": tenant, "search": search, "limit": limit}
-    return [(row.key, row.value()) for row in read(connection, "flow_keys_of_tenant", wanted, KeyRow)]
+    rows = await connection.read("flow_keys_of_tenant", KeyRow, tenant=tenant, search=search, limit=limit)
+    return [(row.key, row.value()) for row in rows]

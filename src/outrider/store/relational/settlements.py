@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from sqlite3 import Connection
 
 from msgspec import Struct, structs
 
@@ -11,10 +10,10 @@ from outrider.domain.instant import Instant
 from outrider.domain.message import Message, MessageState
 from outrider.domain.settlement import Settlement, honour_cancellation
 from outrider.ports import Applied, LeaseLost, Verdict
-from outrider.store.sqlite.gates import Gates, meets_gate
-from outrider.store.sqlite.messages import insert_messages
-from outrider.store.sqlite.queries import insert_many, listed, read
-from outrider.store.sqlite.rows import dead_letter_to_row, event_to_row
+from outrider.store.relational.connection import Connection
+from outrider.store.relational.gates import Gates, lock_gates, meets_gate
+from outrider.store.relational.messages import insert_messages
+from outrider.store.relational.rows import dead_letter_to_row, event_to_row
 
 Batch = tuple[Sequence[Settlement], Instant]
 """What one caller of `apply` gave."""
@@ -36,15 +35,16 @@ Effect = tuple[int, Settlement, Instant]
 """The message's `seq`, what is to happen to it, and when that is."""
 
 
-def apply(connection: Connection, batches: Sequence[Batch]) -> list[list[Verdict]]:
+async def apply(connection: Connection, batches: Sequence[Batch]) -> list[list[Verdict]]:
     """Carry out what several callers gave, in as few statements as one caller's; each one's verdicts."""
+    await lock_gates(connection, (settlement.message for settlements, _ in batches for settlement in settlements))
     ids = [settlement.message.id for settlements, _ in batches for settlement in settlements]
-    standing = {row.id: row for row in read(connection, "standing", {"ids": listed(ids)}, _Standing)}
+    standing = {row.id: row for row in await connection.read("standing", _Standing, ids=ids)}
     effects: list[Effect] = []
     verdicts = [
         [_judge(settlement, now, standing, effects) for settlement in settlements] for settlements, now in batches
     ]
-    held = _carry_out(connection, effects, max(now for _, now in batches))
+    held = await _carry_out(connection, effects, max(now for _, now in batches))
     return [[_as_stored(verdict, held) for verdict in own] for own in verdicts] if held else verdicts
 
 
@@ -67,16 +67,13 @@ def _judge(settlement: Settlement, now: Instant, standing: dict[str, _Standing],
     return Applied(effective)
 
 
-def _carry_out(connection: Connection, effects: Sequence[Effect], now: Instant) -> Mapping[str, Message]:
+async def _carry_out(connection: Connection, effects: Sequence[Effect], now: Instant) -> Mapping[str, Message]:
     """By id the follow-ups that a gate holds back, as they stand."""
-    insert_many(connection, "settle_messages", [_new_state(*effect) for effect in effects])
-    insert_many(
-        connection,
-        "insert_events",
-        [event_to_row(seq, event) for seq, settlement, _ in effects for event in settlement.events],
+    await connection.insert("settle_messages", [_new_state(*effect) for effect in effects])
+    await connection.insert(
+        "insert_events", [event_to_row(seq, event) for seq, settlement, _ in effects for event in settlement.events]
     )
-    insert_many(
-        connection,
+    await connection.insert(
         "insert_dead_letters",
         [
             dead_letter_to_row(seq, settlement.dead_letter)
@@ -89,13 +86,13 @@ def _carry_out(connection: Connection, effects: Sequence[Effect], now: Instant) 
         (seq, settlement.state is MessageState.DUE) for seq, settlement, _ in effects if meets_gate(settlement.message)
     ]
     if passing:
-        gates.leave(
+        await gates.leave(
             retried=[seq for seq, is_retried in passing if is_retried],
             finished=[seq for seq, is_retried in passing if not is_retried],
         )
     follow_ups = [message for _, settlement, _ in effects for message in settlement.follow_ups]
-    held = insert_messages(connection, follow_ups, gates)
-    gates.close()
+    held = await insert_messages(connection, follow_ups, gates)
+    await gates.close()
     return held
 
 

@@ -1,0 +1,92 @@
+"""Tenants, their tokens and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import convert, structs
+
+from outrider.domain.errors import Malformed, NotFound
+from outrider.domain.tenant import SigningKeys, Tenant, Token
+from outrider.store.relational.connection import Connection
+
+
+async def add_tenant(connection: Connection, tenant: Tenant, keys: SigningKeys) -> None:
+    """Raises Malformed if the name is taken."""
+    if await connection.row("find_tenant_by_name", name=tenant.name):
+        raise Malformed(
+            f"tenant name '{tenant.name}' is taken; names are unique", code="tenant_exists", hint="choose another name"
+        )
+    await connection.execute("insert_tenant", **structs.asdict(tenant))
+    await set_keys(connection, tenant.id, keys)
+
+
+async def remove_tenant(connection: Connection, tenant_id: str) -> None:
+    await connection.execute("delete_tenant", id=tenant_id)
+
+
+async def list_tenants(connection: Connection) -> list[Tenant]:
+    return [Tenant(*row) for row in await connection.fetch("list_tenants")]
+
+
+async def add_token(connection: Connection, token: Token) -> None:
+    """Raises Malformed if the hash is stored already, NotFound for an unknown tenant."""
+    await _check_tenant(connection, token.tenant)
+    if await find_token(connection, token.hash) is not None:
+        raise Malformed(
+            "this token is stored already; tokens are unique", code="token_exists", hint="create another token"
+        )
+    await connection.execute("insert_token", **structs.asdict(token) | {"scope": token.scope.value})
+
+
+async def list_tokens(connection: Connection, tenant_id: str) -> list[Token]:
+    return [_token_of(row) for row in await connection.fetch("list_tokens", tenant=tenant_id)]
+
+
+async def revoke_token(connection: Connection, tenant_id: str, token_id: str) -> bool:
+    """Whether there was one."""
+    return await connection.execute("delete_token", tenant=tenant_id, id=token_id) > 0
+
+
+async def find_token(connection: Connection, token_hash: str) -> Token | None:
+    row = await connection.row("find_token", hash=token_hash)
+    return None if row is None else _token_of(row)
+
+
+def _token_of(row: Sequence[object]) -> Token:
+    return convert(dict(zip(_TOKEN_COLUMNS, row, strict=True)), Token)
+
+
+_TOKEN_COLUMNS = ("id", "tenant", "scope", "hash", "hint", "name", "created_at")
+
+
+async def get_keys(connection: Connection, tenant_id: str) -> SigningKeys | None:
+    row = await connection.row("get_keys", tenant=tenant_id)
+    return None if row is None else SigningKeys(row[0], row[1], standard_webhooks=bool(row[2]))
+
+
+async def set_keys(connection: Connection, tenant_id: str, keys: SigningKeys) -> None:
+    """Raises NotFound for an unknown tenant."""
+    await _check_tenant(connection, tenant_id)
+    await connection.execute("set_keys", tenant=tenant_id, **structs.asdict(keys))
+
+
+async def set_standard_webhooks(connection: Connection, tenant_id: str, *, on: bool) -> bool:
+    """Whether there is such a tenant."""
+    return await connection.execute("set_standard_webhooks", tenant=tenant_id, on=on) > 0
+
+
+async def rotate_keys(connection: Connection, tenant_id: str, fresh: str) -> SigningKeys | None:
+    """The keys as they now are, None for an unknown tenant."""
+    await connection.lock_tenants([tenant_id])
+    keys = await get_keys(connection, tenant_id)
+    if keys is None:
+        return None
+    rotated = keys.rotated(fresh)
+    await set_keys(connection, tenant_id, rotated)
+    return rotated
+
+
+async def _check_tenant(connection: Connection, tenant_id: str) -> None:
+    if not await connection.row("find_tenant", id=tenant_id):
+        raise NotFound(f"tenant '{tenant_id}' does not exist", code="tenant_not_found")
