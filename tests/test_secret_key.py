@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from outrider.domain.errors import Misconfigured
-from outrider.secret_key import keep_secret_key
+from outrider.sealing import SecretKey
+from outrider.secret_key import find_secret_key, fingerprint_of, keep_secret_key
 
 
 def test_key_is_made_at_first_use_and_then_kept(tmp_path):
@@ -46,3 +47,18 @@ def test_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(Misconfigured, match="nowhere") as refused:
         keep_secret_key(tmp_path / "nowhere")
     assert "OUTRIDER_SECRET_KEY" in refused.value.hint
+
+
+def test_a_key_is_found_and_not_made(tmp_path):
+    assert find_secret_key(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+    key = keep_secret_key(tmp_path)
+    assert find_secret_key(tmp_path) == key
+
+
+def test_a_fingerprint_tells_keys_apart_and_nothing_of_them():
+    key = SecretKey(bytes(range(32)))
+    assert fingerprint_of(key) == fingerprint_of(SecretKey(bytes(range(32))))
+    assert fingerprint_of(key) != fingerprint_of(SecretKey(bytes(32)))
+    assert len(fingerprint_of(key)) == 64
+    assert key.raw.hex() not in fingerprint_of(key)

@@ -1,6 +1,7 @@
 """Settings: layers, origins, refusals, and the page that documents them."""
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from outrider.database_url import SqliteFile
 from outrider.domain.errors import Misconfigured
 from outrider.domain.limits import Limits, limits_of
 from outrider.setting import format_size, parse_size
@@ -149,6 +151,9 @@ def test_a_repeated_flag_makes_a_list():
         ("host", "a\nb", "text"),
         ("data", " ", "a path"),
         ("data", "~nobody-of-that-name/x", "a path"),
+        ("database_connections", "2", "a whole number of at least 3"),
+        ("database_mode", "half", "one of auto, full, portable"),
+        ("node_lease", "0.5s", "a duration from 1s to 36500d; write 30s, 5m or 1h30m"),
         ("limits.timeout", "0", "a duration from 0.001s to 36500d; write 30s, 5m or 1h30m"),
     ],
 )
@@ -260,8 +265,43 @@ def test_a_default_timeout_over_the_longest_is_refused():
 
 def test_development_has_a_database_of_its_own():
     settings = Settings(data=Path("x"))
-    assert settings.database("serve") == Path("x/outrider.db")
-    assert settings.database("dev") == Path("x/dev.db")
+    assert settings.database_of("serve") == SqliteFile(Path("x/outrider.db"))
+    assert settings.database_of("dev") == SqliteFile(Path("x/dev.db"))
+
+
+def test_a_chosen_database_is_that_of_every_mode():
+    settings = load(toml="database = 'sqlite:/srv/queue.db'").settings
+    assert settings.database_of("serve") == settings.database_of("dev") == SqliteFile(Path("/srv/queue.db"))
+
+
+def test_the_database_may_be_a_server_and_a_flag_says_none_again():
+    environ = {"OUTRIDER_DATABASE": "postgres://u:pw@h/n"}
+    assert str(load(environ=environ).settings.database) == "postgresql://u:[hidden]@h/n"
+    assert load(environ=environ, flags={"database": "none"}).settings.database is None
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:s3cret@h/n", "postgresql://h/n?user=u&password=s3cret"])
+def test_a_password_in_a_flag_is_refused_and_not_repeated(url):
+    failure = refusal(flags={"database": url})
+    assert failure.sentence.startswith("database 'postgresql://")
+    assert "(flag --database) holds a password" in failure.sentence
+    assert "OUTRIDER_DATABASE" in failure.hint
+    assert "s3cret" not in failure.sentence + failure.hint
+    assert load(flags={"database": "postgresql://u@h/n"}).settings.database.shown == "postgresql://u@h/n"
+
+
+@pytest.mark.parametrize("raw", ["postgresql://u:s3cret/@h/n", "mysql://u:s3cret@h/n", "postgresql://u:s3cret"])
+def test_what_is_no_database_is_refused_without_its_password(raw):
+    failure = refusal(environ={"OUTRIDER_DATABASE": raw})
+    assert re.match(
+        r"database '\w+://\[hidden\]\S*' \(environment OUTRIDER_DATABASE\) is not a database; write", failure.sentence
+    )
+    assert "s3cret" not in failure.sentence
+
+
+def test_the_settings_do_not_print_the_password():
+    settings = load(environ={"OUTRIDER_DATABASE": "postgresql://u:s3cret@h/n"}).settings
+    assert "s3cret" not in f"{settings} {settings!r}"
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import binascii
 import contextlib
+import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -35,17 +37,39 @@ def keep_secret_key(folder: Path) -> SecretKey:
     try:
         if not path.exists():
             _make(path)
+    except OSError as failure:
+        raise _unusable(path, failure) from None
+    return _read(path)
+
+
+def find_secret_key(folder: Path) -> SecretKey | None:
+    """The key in the folder's `secret.key`, if there is one. Raises Misconfigured as `keep_secret_key` does."""
+    path = folder / FILE
+    return _read(path) if path.exists() else None
+
+
+def _read(path: Path) -> SecretKey:
+    try:
         return parse_secret_key(path.read_text("ascii"))
     except OSError as failure:
-        raise Misconfigured(
-            f"the secret key file '{path}' cannot be used: {failure.strerror}",
-            hint="make its folder writable, or set OUTRIDER_SECRET_KEY",
-        ) from None
+        raise _unusable(path, failure) from None
     except ValueError:
         raise Misconfigured(
             f"the secret key file '{path}' does not hold {KEY_BYTES} bytes as base64 or hex",
             hint="put the key back from a backup; without it, stored destination profiles cannot be read",
         ) from None
+
+
+def _unusable(path: Path, failure: OSError) -> Misconfigured:
+    return Misconfigured(
+        f"the secret key file '{path}' cannot be used: {failure.strerror}",
+        hint="make its folder writable, or set OUTRIDER_SECRET_KEY",
+    )
+
+
+def fingerprint_of(key: SecretKey) -> str:
+    """By which two keys are told apart. Nothing of the key can be told from it."""
+    return hmac.digest(key.raw, b"outrider: fingerprint of the secret key", hashlib.sha256).hex()
 
 
 def _make(path: Path) -> None:

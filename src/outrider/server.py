@@ -1,8 +1,8 @@
 """The composition root: the only file that knows everyone.
 
-Start: lock and open the store, make the first tenant or the development users, build the
-engine, bind the port, announce. Stop (SIGTERM, SIGINT): close the port, let running
-requests and attempts end within the drain time, close the store.
+Start: open the store, once its database can be reached; see that it may be used; build the engine, bind
+the port, make the first tenant or the development users, announce. Stop (SIGTERM, SIGINT): close the port,
+let running requests and attempts end within the drain time, close the store.
 """
 
 from __future__ import annotations
@@ -15,34 +15,46 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import uvicorn
 from msgspec import structs
 
-from outrider.clock import SystemClock
+from outrider.administration.databases import administered
+from outrider.clock import FollowingClock
+from outrider.database_url import DatabaseUrl, PostgresUrl
 from outrider.development import DEVELOPMENT_TOKENS, DEVELOPMENT_USERS
-from outrider.domain.errors import Misconfigured
-from outrider.domain.instant import SECOND_MS, Instant
+from outrider.domain.errors import Malformed, Misconfigured, StoreUnavailable
+from outrider.domain.instant import MINUTE_MS, SECOND_MS, Instant
 from outrider.domain.tenant import Scope, SigningKeys
 from outrider.engine.directory import Directory
 from outrider.engine.runtime import Engine
+from outrider.engine.time_keeper import TimeKeeper
 from outrider.http.app import create_app
 from outrider.observe import LogObserver, MetricsObserver, Observers
-from outrider.ports import Clock
+from outrider.ports import Clock, Observer, Store
 from outrider.secret_key import keep_secret_key
 from outrider.sender import HttpSender
-from outrider.settings import Loaded, Settings
-from outrider.store.sqlite import SqliteStore
+from outrider.settings import Loaded, Mode, Settings
+from outrider.storage import check_secret_key, claim, make_folder, open_store
 
 try:
     from uvloop import Loop
 except ImportError:  # not made for every platform; asyncio's own loop serves there
     Loop = None  # type: ignore[misc, assignment]
 
-Mode = Literal["dev", "serve"]
-
 FIRST_TENANT = "default"
+
+SHARED_POLL_MS = 2 * SECOND_MS
+"""How often a node looks for what others stored; they tell it sooner where the database can."""
+
+LONE_POLL_MS = 30 * SECOND_MS
+"""The same where there are no others, but the command line."""
+
+LONE_LEASE_MS = MINUTE_MS
+"""Where nobody else could take a node for dead, a beat more would only be one more sync to the disk."""
+
+REOPEN_MS = SECOND_MS
+"""How long after a database could not be reached it is tried again."""
 
 
 def run(loaded: Loaded, mode: Mode) -> int:
@@ -50,21 +62,36 @@ def run(loaded: Loaded, mode: Mode) -> int:
     settings = loaded.settings
     _check_mode(settings, mode)
     with asyncio.Runner(loop_factory=Loop) as runner:
-        return runner.run(_serve(settings, mode))
+        return runner.run(_serve_until_stopped(settings, mode))
 
 
-async def _serve(settings: Settings, mode: Mode) -> int:
-    clock = SystemClock()
+async def _serve_until_stopped(settings: Settings, mode: Mode) -> int:
+    """Serve; a signal that comes before the server answers ends the start."""
+    starting = asyncio.current_task()
+    assert starting is not None
+    _on_stop(starting.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await _serve(settings, mode)
+    return 0
+
+
+async def _serve(settings: Settings, mode: Mode) -> None:
+    clock = FollowingClock()
     metrics = MetricsObserver()
     log = LogObserver(settings.log_level, settings.log_format)
     log.adopt_standard_logging()
     observer = Observers(log, metrics)
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = await SqliteStore.open(settings.database(mode), max_pending=settings.max_pending)
+    database = settings.database_of(mode)
+    store = await _open_when_reachable(database, settings, clock, observer)
     try:
+        await claim(store, database, mode)
+        secret_key = settings.secret_key or keep_secret_key(make_folder(settings.data))
+        await check_secret_key(store, database, secret_key)
+        product = await administered(database).product()
+        observer.note("database_opened", database=str(database), **product.facts(settings.database_mode))
         policy = settings.address_policy(mode)
-        secret_key = settings.secret_key or keep_secret_key(settings.data)
         directory = Directory(store, clock, barred_tokens=frozenset() if mode == "dev" else DEVELOPMENT_TOKENS)
+        is_shared = isinstance(database, PostgresUrl)
         engine = Engine(
             store=store,
             sender=HttpSender(policy, response_body_bytes=settings.limits.response_body_bytes),
@@ -78,6 +105,9 @@ async def _serve(settings: Settings, mode: Mode) -> int:
             max_in_flight=settings.max_in_flight,
             max_in_flight_per_host=settings.max_in_flight_per_host,
             schedule_catch_up=settings.schedule_catch_up,
+            lease_ms=settings.node_lease_ms if is_shared else LONE_LEASE_MS,
+            time_keeper=TimeKeeper(store, clock, observer) if is_shared else None,
+            poll_ms=SHARED_POLL_MS if is_shared else LONE_POLL_MS,
         )
         metrics.watch_in_flight(lambda: engine.dispatcher.in_flight)
         app = create_app(engine, metrics=metrics.render if settings.metrics else None)
@@ -89,7 +119,7 @@ async def _serve(settings: Settings, mode: Mode) -> int:
         else:
             await _announce_first_tenant(directory, url)
         await engine.start()
-        observer.note("listening", url=url, mode=mode, data=str(settings.data))
+        observer.note("listening", url=url, mode=mode, database=str(database))
         server = _Server(_uvicorn_config(app, settings), clock, engine.dispatcher.hurry)
         try:
             await _answer_until_stopped(server, listener)
@@ -98,7 +128,23 @@ async def _serve(settings: Settings, mode: Mode) -> int:
             await engine.drain(max(0, server.stopping_at + settings.drain_timeout_ms - clock.now()))
     finally:
         await store.close()
-    return 0
+
+
+async def _open_when_reachable(database: DatabaseUrl, settings: Settings, clock: Clock, observer: Observer) -> Store:
+    """The store. A database of another machine may start later than this process, and is waited for."""
+    give_up_at = clock.now() + settings.database_wait_ms
+    error = None
+    while True:
+        try:
+            return await open_store(database, settings, serving=True)
+        except StoreUnavailable as failure:
+            now = clock.now()
+            if not isinstance(database, PostgresUrl) or now >= give_up_at:
+                raise
+            if failure.sentence != error:
+                error = failure.sentence
+                observer.note("database_awaited", database=str(database), error=error)
+            await clock.sleep_until(min(now + REOPEN_MS, give_up_at))
 
 
 def _check_mode(settings: Settings, mode: Mode) -> None:
@@ -109,7 +155,7 @@ def _check_mode(settings: Settings, mode: Mode) -> None:
         )
 
 
-async def _seed_development_users(directory: Directory, store: SqliteStore) -> None:
+async def _seed_development_users(directory: Directory, store: Store) -> None:
     """Make the public users, and give them their public keys again if those were rotated."""
     tenants = {tenant.name: tenant for tenant in await directory.list_tenants()}
     for user in DEVELOPMENT_USERS:
@@ -134,7 +180,13 @@ async def _announce_first_tenant(directory: Directory, url: str) -> None:
     """On the first start, make a tenant and print, this once, what its applications need."""
     if await directory.list_tenants():
         return
-    tenant, keys = await directory.create_tenant(FIRST_TENANT)
+    try:
+        tenant, keys = await directory.create_tenant(FIRST_TENANT)
+    except Malformed as refusal:
+        if refusal.code != "tenant_exists":
+            raise
+        print(f"Another node made tenant '{FIRST_TENANT}' and printed its token.", file=sys.stderr)
+        return
     _, token = await directory.create_token(tenant.name, Scope.FULL, "first token")
     _print_environment(url, token, keys)
     print(
@@ -173,10 +225,15 @@ class _Server(uvicorn.Server):
 
 
 async def _answer_until_stopped(server: _Server, listener: socket.socket) -> None:
+    _on_stop(server.stop)
+    await server.serve(sockets=[listener])
+
+
+def _on_stop(act: Callable[[], object]) -> None:
+    """Call `act`, and nothing else, when the process is told to stop."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
-    await server.serve(sockets=[listener])
+        loop.add_signal_handler(number, act)
 
 
 def _uvicorn_config(app: object, settings: Settings) -> uvicorn.Config:

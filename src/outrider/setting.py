@@ -16,12 +16,10 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct
 from msgspec.structs import fields
 
+from outrider.database_url import HIDDEN, RULE, DatabaseUrl, PostgresUrl, parse_database_url, redacted
 from outrider.domain.duration import LONGEST_MS, format_duration, parse_duration
 from outrider.domain.errors import Misconfigured
 from outrider.secret_key import parse_secret_key
-
-HIDDEN = "[hidden]"
-"""What is shown of a secret."""
 
 
 class Kind(Struct, frozen=True):
@@ -34,6 +32,9 @@ class Kind(Struct, frozen=True):
         show: as a person would write it.
         is_list: whether a flag may be repeated.
         is_secret: whether it may never be shown, nor be a flag, which every process of a machine can read.
+        holds_secret: whether a value has a part for which this is so.
+        name_raw: how a refusal names what was said.
+        is_text: whether the settings file holds a value as `show` writes it.
     """
 
     unit: str
@@ -42,6 +43,9 @@ class Kind(Struct, frozen=True):
     show: Callable[[Any], str] = str
     is_list: bool = False
     is_secret: bool = False
+    holds_secret: Callable[[Any], bool] = lambda _: False
+    name_raw: Callable[[object], str] = repr
+    is_text: bool = False
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -76,8 +80,7 @@ class Setting(Struct, frozen=True, kw_only=True):
             return self.kind.parse(raw)
         except ValueError:
             rule = self.kind.rule + (", or none" if may_be_none else "")
-            shown = HIDDEN if self.kind.is_secret else repr(raw)
-            raise Misconfigured(f"{self.name} {shown} ({origin}) is not {rule}") from None
+            raise Misconfigured(f"{self.name} {self.kind.name_raw(raw)} ({origin}) is not {rule}") from None
 
     def show(self, value: object) -> str:
         """A value as a person would write it."""
@@ -147,7 +150,7 @@ def _duration(least: float) -> Kind:
         return ms
 
     bounds = f"from {format_duration(int(least))} to {format_duration(LONGEST_MS)}"
-    return Kind("duration", f"a duration {bounds}; write 30s, 5m or 1h30m", parse, format_duration)
+    return Kind("duration", f"a duration {bounds}; write 30s, 5m or 1h30m", parse, format_duration, is_text=True)
 
 
 _UNITS = {"GiB": 1024**3, "MiB": 1024**2, "KiB": 1024, "GB": 1000**3, "MB": 1000**2, "KB": 1000, "": 1}
@@ -168,6 +171,14 @@ def format_size(size: int) -> str:
         if size and size % unit == 0:
             return f"{size // unit}{name}"
     return str(size)
+
+
+def format_bytes(size: int) -> str:
+    """A size in bytes for the eye, rounded: 71303168 is `68.0 MiB`."""
+    for name in ("GiB", "MiB", "KiB"):
+        if size >= _UNITS[name]:
+            return f"{size / _UNITS[name]:.1f} {name}"
+    return f"{size} bytes"
 
 
 def _parse_flag(raw: object) -> bool:
@@ -241,6 +252,10 @@ def _parse_url(raw: object) -> str:
     return text
 
 
+def _parse_database(raw: object) -> DatabaseUrl:
+    return parse_database_url(_parse_text(raw))
+
+
 def _text_of(raw: object) -> str:
     if isinstance(raw, bool) or not isinstance(raw, str | int | Path):
         raise ValueError  # noqa: TRY004 - one kind of failure for every bad value
@@ -248,7 +263,11 @@ def _text_of(raw: object) -> str:
 
 
 _SIZE = Kind(
-    "size", "a size; write 1MiB, 500KB or a number of bytes", lambda raw: parse_size(_text_of(raw)), format_size
+    "size",
+    "a size; write 1MiB, 500KB or a number of bytes",
+    lambda raw: parse_size(_text_of(raw)),
+    format_size,
+    is_text=True,
 )
 
 _PLAIN: dict[object, Kind] = {
@@ -266,6 +285,15 @@ _SPECIAL = {
         lambda raw: parse_secret_key(_text_of(raw)),
         lambda _: HIDDEN,
         is_secret=True,
+        name_raw=lambda _: HIDDEN,
+    ),
+    "database": Kind(
+        "database URL",
+        RULE,
+        _parse_database,
+        is_text=True,
+        holds_secret=lambda url: isinstance(url, PostgresUrl) and url.has_password,
+        name_raw=lambda raw: repr(redacted(raw)) if isinstance(raw, str) else HIDDEN,
     ),
     "hosts": _list_of(_parse_host, "hosts", "a list of hosts; write db.internal, web.internal:8000, *.lab"),
 }

@@ -20,6 +20,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
 
+from outrider.database_url import DatabaseUrl, PostgresUrl, SqliteFile
 from outrider.domain.addresses import AddressPolicy
 from outrider.domain.errors import Misconfigured
 from outrider.domain.instant import SECOND_MS
@@ -40,7 +41,40 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="port to listen on; 0 takes a free one")] = 8080
-    data: Annotated[Path, Meta(description="folder of the database, made if missing")] = Path(".outrider")
+    data: Annotated[Path, Meta(description="folder of the database file, made if missing")] = Path(".outrider")
+    database: Annotated[
+        SqliteFile | PostgresUrl | None,
+        Meta(
+            description="database that nodes share, or another file; none: the file outrider.db in `data`. A flag may "
+            "not hold a password, which every process could read: set OUTRIDER_DATABASE, or PGPASSWORD beside it",
+            extra={"kind": "database"},
+        ),
+    ] = None
+    database_connections: Annotated[
+        int,
+        Meta(
+            ge=3,
+            description="most connections of a node for messages to a PostgreSQL database; one more is for itself",
+        ),
+    ] = 10
+    database_mode: Annotated[
+        Literal["auto", "full", "portable"],
+        Meta(
+            description="what is asked of a PostgreSQL database: `portable` does without notifications, advisory locks "
+            "and partitions, as CockroachDB, YugabyteDB, Citus and poolers need it; `auto` finds out"
+        ),
+    ] = "auto"
+    database_wait_ms: Annotated[
+        int, Meta(description="how long a start waits for a PostgreSQL database that cannot be reached yet")
+    ] = 60 * SECOND_MS
+    node_lease_ms: Annotated[
+        int,
+        Meta(
+            ge=SECOND_MS,
+            description="how long a node that is not heard of counts as alive, where nodes share a database; "
+            "afterwards others deliver what it held",
+        ),
+    ] = 6 * SECOND_MS
     plan: Annotated[Plan, Meta(description="preset of limits; `payg` and `pro` are names of `hosted`")] = "default"
     public_url: Annotated[
         str | None,
@@ -83,8 +117,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     secret_key: Annotated[
         SecretKey | None,
         Meta(
-            description="key that secrets in the store are encrypted with; none: one is made and kept in the file "
-            "secret.key in the folder of the database",
+            description="key that secrets in the store are encrypted with, the same for all nodes; none: one is made "
+            "and kept in the file secret.key in `data`",
             extra={"kind": "key"},
         ),
     ] = None
@@ -99,9 +133,9 @@ class Settings(Struct, frozen=True, kw_only=True):
             allow_http=self.allow_http, allowed_networks=self.allow_networks, allowed_hosts=self.allow_hosts
         )
 
-    def database(self, mode: Mode) -> Path:
-        """The database file. Development has its own, so its public tokens never exist beside real ones."""
-        return self.data / ("dev.db" if mode == "dev" else "outrider.db")
+    def database_of(self, mode: Mode) -> DatabaseUrl:
+        """The database. Where none is chosen, development has its own file, for its tokens are public."""
+        return self.database or SqliteFile(self.data / ("dev.db" if mode == "dev" else "outrider.db"))
 
 
 class Loaded(Struct, frozen=True):
@@ -130,6 +164,17 @@ class Said(Struct, frozen=True):
     raw: object
     origin: str
 
+    def value(self) -> object:
+        """What was said. Raises Misconfigured, also for a flag that holds a secret."""
+        value = self.setting.parse(self.raw, self.origin)
+        if self.origin.startswith("flag ") and self.setting.kind.holds_secret(value):
+            raise Misconfigured(
+                f"{self.setting.name} '{self.setting.show(value)}' ({self.origin}) holds a password, and every process "
+                "of this machine can read the flags of the others",
+                hint=f"set {self.setting.variable} instead, or leave the password out and set PGPASSWORD",
+            )
+        return value
+
 
 def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], config_file: Path | None = None) -> Loaded:
     """Lay the layers over one another.
@@ -145,13 +190,21 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str], confi
     said: dict[str, Said] = {}
     for one in (*_said_in_file(config_file, environ), *_said_in_environment(environ), *_said_by_flags(flags)):
         said[one.setting.name] = one
-    values = {name: one.setting.parse(one.raw, one.origin) for name, one in said.items()}
+    values = {name: one.value() for name, one in said.items()}
     plan: Plan = values.get("plan", "default")  # type: ignore[assignment] # parsed by its own setting
     origins = {setting.name: _unsaid_origin(setting, plan) for setting in SETTINGS}
     origins.update((name, one.origin) for name, one in said.items())
     limits = structs.replace(limits_of(plan), **_fields_of(Limits, values))
     limits = _with_default_timeout_in_bounds(limits, origins)
     return Loaded(structs.replace(Settings(limits=limits), **_fields_of(Settings, values)), origins)
+
+
+def database_of_flag(flag: str, raw: str) -> DatabaseUrl:
+    """A database that a flag of its own names. Raises Misconfigured as for the setting."""
+    value = Said(_BY_NAME["database"], raw, f"flag {flag}").value()
+    if not isinstance(value, SqliteFile | PostgresUrl):
+        raise Misconfigured(f"{flag} {raw!r} names no database; leave it out for the default")
+    return value
 
 
 def value_of(setting: Setting, settings: Settings) -> object:

@@ -17,7 +17,8 @@ Each layer wins over the one before it:
 2. for limits, the preset of the plan
 3. the settings file: `outrider.toml` in the current folder, or the one that `--config` or `OUTRIDER_CONFIG` names
 4. the environment
-5. flags, for everything but limits and secrets: `max_pending` is `--max-pending`; a flag for a list may be repeated
+5. flags, for everything but limits and secrets: `max_pending` is `--max-pending`; a flag for a list may be
+   repeated. A database with a password in its URL is no flag either
 
 `outrider config show` prints every value and where it came from. An unknown name or a bad value stops the
 start with a sentence that says which and where. An empty environment variable counts as not set.
@@ -42,6 +43,7 @@ _EXAMPLE = """
 host = "0.0.0.0"
 public_url = "https://queue.example.com"
 data = "/var/lib/outrider"
+database = "postgresql://outrider@db.internal/outrider" # its password: PGPASSWORD, ~/.pgpass, or in this URL
 allow_networks = ["10.20.0.0/16"]
 
 [limits]

@@ -108,6 +108,23 @@ def test_a_secret_that_is_none_is_refused_without_showing_it(run, monkeypatch):
     assert "c0ffee" not in err
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_the_password_of_the_database_is_never_shown(run, monkeypatch, form):
+    monkeypatch.setenv("OUTRIDER_DATABASE", "postgresql://queue:c0ffee@db.internal/queue?sslmode=require")
+    code, out, err = run("config", "show", *form)
+    assert code == 0
+    assert "postgresql://queue:[hidden]@db.internal/queue?sslmode=require" in out
+    assert "c0ffee" not in out + err
+
+
+def test_a_flag_with_a_password_stops_the_start_and_does_not_repeat_it(run):
+    code, out, err = run("serve", "--database", "postgresql://queue:c0ffee@db.internal/queue")
+    assert (code, out) == (2, "")
+    assert "holds a password" in err
+    assert "set OUTRIDER_DATABASE" in err
+    assert "c0ffee" not in err
+
+
 def test_an_unknown_command_or_flag_is_exit_code_2(run):
     assert run("serv")[0] == 2
     assert run("serve", "--prot", "1")[0] == 2

@@ -8,7 +8,7 @@ import pytest
 
 from outrider.domain.errors import Misconfigured, StoreUnavailable
 
-HEAVY = {"aiohttp", "starlette", "uvicorn", "prometheus_client", "structlog", "sqlite3"}
+HEAVY = {"aiohttp", "starlette", "uvicorn", "prometheus_client", "structlog", "sqlite3", "asyncpg"}
 
 
 def test_help_and_settings_need_nothing_heavy():

@@ -76,9 +76,9 @@ def outrider(*arguments: str, environ: dict[str, str] | None = None, prefix: tup
     )
 
 
-def run_outrider(*arguments: str) -> str:
+def run_outrider(*arguments: str, environ: dict[str, str] | None = None) -> str:
     """Run a command to its end; what it printed. Fails unless it exits with 0."""
-    process = outrider(*arguments)
+    process = outrider(*arguments, environ=environ)
     stdout, stderr = process.communicate(timeout=START_S)
     assert process.returncode == 0, f"outrider {' '.join(arguments)} exited with {process.returncode}:\n{stderr}"
     return stdout

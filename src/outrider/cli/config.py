@@ -9,7 +9,8 @@ import typer
 
 from outrider.cli.flags import takes_settings
 from outrider.cli.table import print_table
-from outrider.setting import HIDDEN, Setting
+from outrider.database_url import HIDDEN
+from outrider.setting import Setting
 from outrider.settings import SETTINGS, Loaded, Settings, value_of
 from outrider.settings_page import settings_table
 
@@ -42,7 +43,7 @@ def _as_in_the_file(setting: Setting, settings: Settings) -> object:
     value = value_of(setting, settings)
     if setting.kind.is_secret and value is not None:
         return HIDDEN
-    return setting.show(value) if setting.kind.unit in {"duration", "size"} else value
+    return setting.show(value) if setting.kind.is_text and value is not None else value
 
 
 @app.command("table")

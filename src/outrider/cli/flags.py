@@ -23,7 +23,11 @@ Config = Annotated[
         show_default=False,
     ),
 ]
-Data = Annotated[str | None, typer.Option("--data", metavar="PATH", help="Folder of the database")]
+Data = Annotated[str | None, typer.Option("--data", metavar="PATH", help="Folder of the database file")]
+Database = Annotated[
+    str | None,
+    typer.Option("--database", metavar="URL", help="Database; one with a password goes into OUTRIDER_DATABASE"),
+]
 
 _FLAGGED = tuple(setting for setting in SETTINGS if setting.owner is not Limits and not setting.kind.is_secret)
 """Limits are set in the file or the environment: as flags they would drown the others. So are secrets."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from outrider.cli.flags import Config, Data
+from outrider.cli.flags import Config, Data, Database
 from outrider.cli.stores import Dev, with_store
 from outrider.cli.table import print_table
 from outrider.clock import SystemClock
@@ -47,6 +47,7 @@ def audit(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON: a list of endpoints")] = False,
     data: Data = None,
+    database: Database = None,
     config: Config = None,
     dev: Dev = False,
 ) -> None:
@@ -56,7 +57,11 @@ def audit(
     remembers) and duplicate (two endpoints of a group are the same URL).
     """
     audited = with_store(
-        lambda store, settings: _audit(store, settings, tenant, window), data=data, config=config, dev=dev
+        lambda store, settings: _audit(store, settings, tenant, window),
+        data=data,
+        database=database,
+        config=config,
+        dev=dev,
     )
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode([_as_json(one) for one in audited])).decode())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from outrider.cli import config, doctor, groups, receive, tenants, tokens
+from outrider.cli import config, copy, db, doctor, groups, receive, tenants, tokens
 from outrider.cli.flags import takes_settings
 from outrider.domain.errors import Misconfigured, OutriderError
 from outrider.settings import Loaded, Mode
@@ -45,6 +45,8 @@ app.command("receive")(receive.receive)
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(tokens.app, name="token")
 app.add_typer(config.app, name="config")
+app.add_typer(db.app, name="db")
+app.command("copy")(copy.copy)
 app.add_typer(groups.app, name="groups")
 app.command("doctor")(doctor.doctor)
 

@@ -1,4 +1,4 @@
-"""The store as the administrative commands use it: directly, also while a server runs on it."""
+"""The store as the administrative commands use it: directly, also while servers run on it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import typer
 
 from outrider.cli.flags import load
 from outrider.clock import SystemClock
+from outrider.database_url import DatabaseUrl, SqliteFile
 from outrider.domain.errors import Misconfigured
 from outrider.engine.directory import Directory
 from outrider.ports import Store
-from outrider.settings import Settings
+from outrider.settings import Mode, Settings
+from outrider.storage import claim, open_store
 
 T = TypeVar("T")
 
@@ -22,14 +24,25 @@ Dev = Annotated[bool, typer.Option("--dev", help="Act on the development server'
 
 
 def with_directory(
-    act: Callable[[Directory], Awaitable[T]], *, data: str | None, config: Path | None, dev: bool, create: bool = False
+    act: Callable[[Directory], Awaitable[T]],
+    *,
+    data: str | None,
+    database: str | None,
+    config: Path | None,
+    dev: bool,
+    create: bool = False,
 ) -> T:
     """What `act` returns, given the tenants of the store.
 
     Raises Misconfigured if there is no store yet, unless `create` says to make one.
     """
     return with_store(
-        lambda store, _: act(Directory(store, SystemClock())), data=data, config=config, dev=dev, create=create
+        lambda store, _: act(Directory(store, SystemClock())),
+        data=data,
+        database=database,
+        config=config,
+        dev=dev,
+        create=create,
     )
 
 
@@ -37,28 +50,39 @@ def with_store(
     act: Callable[[Store, Settings], Awaitable[T]],
     *,
     data: str | None,
+    database: str | None,
     config: Path | None,
     dev: bool,
     create: bool = False,
 ) -> T:
     """What `act` returns, given the store and the settings. Raises Misconfigured as `with_directory` does."""
-    settings = load({"data": data}, config).settings
-    database = settings.database("dev" if dev else "serve")
-    if create:
-        database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    elif not database.exists():
+    settings = load({"data": data, "database": database}, config).settings
+    mode: Mode = "dev" if dev else "serve"
+    where = settings.database_of(mode)
+    check_exists(where, mode, create=create)
+    return asyncio.run(_with_open(act, where, settings, mode, create=create))
+
+
+def check_exists(database: DatabaseUrl, mode: Mode, *, create: bool = False) -> None:
+    """Raises Misconfigured if it is a file that is not there, and may not be made."""
+    if isinstance(database, SqliteFile) and not create and not database.path.exists():
         raise Misconfigured(
-            f"there is no store at '{database}'",
-            hint=f"`outrider {'dev' if dev else 'serve'}` makes one on its first start; --data names its folder",
+            f"there is no store at '{database.path}'",
+            hint=f"`outrider {mode}` makes one on its first start; --data names its folder, --database another one",
         )
-    return asyncio.run(_with_open(act, database, settings))
 
 
-async def _with_open(act: Callable[[Store, Settings], Awaitable[T]], database: Path, settings: Settings) -> T:
-    from outrider.store.sqlite import SqliteStore  # noqa: PLC0415 - `outrider --help` needs no database
-
-    store = await SqliteStore.open(database, exclusive=False)
+async def _with_open(
+    act: Callable[[Store, Settings], Awaitable[T]],
+    database: DatabaseUrl,
+    settings: Settings,
+    mode: Mode,
+    *,
+    create: bool,
+) -> T:
+    store = await open_store(database, settings, serving=False, migrate=create)
     try:
+        await claim(store, database, mode)
         return await act(store, settings)
     finally:
         await store.close()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from outrider.cli.flags import Config, Data
+from outrider.cli.flags import Config, Data, Database
 from outrider.cli.stores import Dev, with_directory
 from outrider.cli.table import print_table
 from outrider.domain.errors import Misconfigured
@@ -20,10 +20,15 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the tenant")]
 
 
 @app.command("add")
-def add(name: Name, *, data: Data = None, config: Config = None, dev: Dev = False) -> None:
+def add(name: Name, *, data: Data = None, database: Database = None, config: Config = None, dev: Dev = False) -> None:
     """Add a tenant and print the keys that sign its deliveries."""
     tenant, keys = with_directory(
-        lambda directory: directory.create_tenant(name), data=data, config=config, dev=dev, create=True
+        lambda directory: directory.create_tenant(name),
+        data=data,
+        database=database,
+        config=config,
+        dev=dev,
+        create=True,
     )
     typer.echo(f"QSTASH_CURRENT_SIGNING_KEY={keys.current}")
     typer.echo(f"QSTASH_NEXT_SIGNING_KEY={keys.next}")
@@ -31,9 +36,9 @@ def add(name: Name, *, data: Data = None, config: Config = None, dev: Dev = Fals
 
 
 @app.command("list")
-def list_(*, data: Data = None, config: Config = None, dev: Dev = False) -> None:
+def list_(*, data: Data = None, database: Database = None, config: Config = None, dev: Dev = False) -> None:
     """List the tenants."""
-    tenants = with_directory(_with_keys, data=data, config=config, dev=dev)
+    tenants = with_directory(_with_keys, data=data, database=database, config=config, dev=dev)
     print_table(
         ("name", "id", "created", "standard webhooks"),
         [
@@ -56,6 +61,7 @@ def set_(
         ),
     ] = None,
     data: Data = None,
+    database: Database = None,
     config: Config = None,
     dev: Dev = False,
 ) -> None:
@@ -63,7 +69,13 @@ def set_(
     if standard_webhooks is None:
         raise Misconfigured("nothing is said of the tenant", hint="add --standard-webhooks or --no-standard-webhooks")
     on = standard_webhooks
-    with_directory(lambda directory: directory.set_standard_webhooks(name, on=on), data=data, config=config, dev=dev)
+    with_directory(
+        lambda directory: directory.set_standard_webhooks(name, on=on),
+        data=data,
+        database=database,
+        config=config,
+        dev=dev,
+    )
     typer.echo(f"Deliveries of tenant '{name}' are {'' if on else 'not '}signed by Standard Webhooks.", err=True)
 
 
@@ -73,6 +85,7 @@ def remove(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
     data: Data = None,
+    database: Database = None,
     config: Config = None,
     dev: Dev = False,
 ) -> None:
@@ -82,7 +95,9 @@ def remove(
     """
     if not yes:
         typer.confirm(f"Remove tenant '{name}' with all its messages, logs and tokens?", abort=True, err=True)
-    with_directory(lambda directory: directory.remove_tenant(name), data=data, config=config, dev=dev)
+    with_directory(
+        lambda directory: directory.remove_tenant(name), data=data, database=database, config=config, dev=dev
+    )
     typer.echo(f"Removed tenant '{name}'.", err=True)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from outrider.cli.flags import Config, Data
+from outrider.cli.flags import Config, Data, Database
 from outrider.cli.stores import Dev, with_directory
 from outrider.cli.table import print_table
 from outrider.cli.tenants import shown_time
@@ -27,22 +27,31 @@ def create(
     read_only: Annotated[bool, typer.Option("--read-only", help="It reads everything and changes nothing")] = False,
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="What it is for")] = "",
     data: Data = None,
+    database: Database = None,
     config: Config = None,
     dev: Dev = False,
 ) -> None:
     """Create a token and print it, this once: only its hash is stored."""
     scope = Scope.READ if read_only else Scope.FULL
     token, secret = with_directory(
-        lambda directory: directory.create_token(tenant, scope, name), data=data, config=config, dev=dev
+        lambda directory: directory.create_token(tenant, scope, name),
+        data=data,
+        database=database,
+        config=config,
+        dev=dev,
     )
     typer.echo(secret)
     typer.echo(f"Created token {token.id} of tenant '{tenant}'. It is shown this once; keep it safe.", err=True)
 
 
 @app.command("list")
-def list_(*, tenant: OfTenants = None, data: Data = None, config: Config = None, dev: Dev = False) -> None:
+def list_(
+    *, tenant: OfTenants = None, data: Data = None, database: Database = None, config: Config = None, dev: Dev = False
+) -> None:
     """List tokens: their ids and last four characters, never the tokens themselves."""
-    owned = with_directory(lambda directory: _tokens(directory, tenant), data=data, config=config, dev=dev)
+    owned = with_directory(
+        lambda directory: _tokens(directory, tenant), data=data, database=database, config=config, dev=dev
+    )
     print_table(
         ("id", "tenant", "scope", "ends in", "name", "created"),
         [
@@ -58,11 +67,14 @@ def revoke(
     *,
     tenant: OfTenants = None,
     data: Data = None,
+    database: Database = None,
     config: Config = None,
     dev: Dev = False,
 ) -> None:
     """Revoke a token. A running server refuses it within a second."""
-    with_directory(lambda directory: _revoke(directory, tenant, token_id), data=data, config=config, dev=dev)
+    with_directory(
+        lambda directory: _revoke(directory, tenant, token_id), data=data, database=database, config=config, dev=dev
+    )
     typer.echo(f"Revoked token {token_id}.", err=True)
 
 

@@ -24,6 +24,7 @@ _SEVERITY_OF_ENDING: dict[str, Severity] = {
     "faulted": "error",
     "lost": "warning",
     "off": "warning",
+    "awaited": "warning",
     "incomplete": "warning",
 }
 

@@ -1,0 +1,101 @@
+"""The store that the settings name, opened, and whether this process may use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from outrider.database_url import DatabaseUrl, PostgresUrl, SqliteFile
+from outrider.domain.errors import Misconfigured
+from outrider.ports import Store
+from outrider.sealing import SecretKey
+from outrider.secret_key import FILE, fingerprint_of
+from outrider.settings import Mode, Settings
+
+ADMINISTRATION_CONNECTIONS = 3
+"""What a command needs of a database that others use as well."""
+
+USE = "use"
+"""The fact that says what a database is for: `serve`, `dev`, or `copy` while one to it is unfinished."""
+
+COPYING = "copy"
+
+KEY_FINGERPRINT = "secret_key_fingerprint"
+
+
+async def open_store(database: DatabaseUrl, settings: Settings, *, serving: bool, migrate: bool = True) -> Store:
+    """Open a database. A file is made if it is not there, and brought up to date unless somebody serves from it.
+
+    Args:
+        database: where.
+        settings: how many connections, and what may wait.
+        serving: whether to deliver from it, rather than to administer it beside those who do.
+        migrate: whether the schema on a server is brought up to date.
+
+    Raises Misconfigured, naming the remedy, for what waiting would not mend, and StoreUnavailable.
+    """
+    match database:
+        case SqliteFile(path):
+            from outrider.store.sqlite import SqliteStore  # noqa: PLC0415 - `outrider --help` needs no database
+
+            make_folder(path.parent)
+            return await SqliteStore.open(path, max_pending=settings.max_pending, exclusive=serving)
+        case PostgresUrl():
+            from outrider.store.postgres import PostgresStore  # noqa: PLC0415 - one database is enough
+
+            return await PostgresStore.open(
+                database.dsn.text,
+                connections=settings.database_connections if serving else ADMINISTRATION_CONNECTIONS,
+                mode=settings.database_mode,
+                max_pending=settings.max_pending,
+                migrate=migrate,
+            )
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, for its owner alone if it had to be made. Raises Misconfigured."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as failure:
+        raise Misconfigured(
+            f"the folder '{folder}' cannot be made: {failure.strerror}",
+            code="folder_unusable",
+            hint="choose another with --data, or make it",
+        ) from None
+    return folder
+
+
+async def claim(store: Store, database: DatabaseUrl, mode: Mode) -> None:
+    """See to it that a database serves one mode for ever: public tokens never exist beside real ones.
+
+    Raises Misconfigured if it serves the other, or a copy to it is unfinished.
+    """
+    use = await store.keep_fact(USE, mode)
+    if use == COPYING:
+        raise Misconfigured(
+            f"a copy to the database {database} is unfinished, and it cannot be used before",
+            code="copy_unfinished",
+            hint="run the same `outrider copy` again: it goes on where it stopped",
+        )
+    if use != mode:
+        raise Misconfigured(
+            f"the database {database} was made by `outrider {use}`, and `outrider {mode}` has one of its own: the "
+            "tokens of development are public",
+            code="database_of_other_mode",
+            hint="give --database another one; with none, each has its own file"
+            if mode == "dev"
+            else "set OUTRIDER_DATABASE to another one",
+        )
+
+
+async def check_secret_key(store: Store, database: DatabaseUrl, key: SecretKey) -> None:
+    """See to it that all nodes have the same key. Raises Misconfigured for one that is not the first node's."""
+    fingerprint = fingerprint_of(key)
+    first = await store.keep_fact(KEY_FINGERPRINT, fingerprint)
+    if first != fingerprint:
+        raise Misconfigured(
+            f"the secret key of this node (fingerprint {fingerprint[:12]}) is not that of the database {database} "
+            f"({first[:12]}); all nodes need the same to open destination profiles",
+            code="secret_key_differs",
+            hint=f"copy {FILE} from the data folder of a node that runs, or set OUTRIDER_SECRET_KEY to its content; if "
+            "that key is lost, `outrider db forget-key` lets this one take its place",
+        )
