@@ -68,14 +68,18 @@ class _Slot(Struct, array_like=True, frozen=True):
     queue: int
 
 
-async def lock_gates(connection: Connection, messages: Iterable[Message]) -> None:
-    """To be called first in a transaction that adds or ends these messages: nobody else is at the gates they pass."""
+async def lock_gates(connection: Connection, messages: Iterable[Message], *, besides: Iterable[str] = ()) -> None:
+    """To be called first in a transaction that adds or ends these messages: nobody else is at the gates they pass.
+
+    Tenants `besides` are locked whatever their messages pass.
+    """
     if connection.alone:
         return
     passing = [message for message in messages if meets_gate(message)]
-    tenants = {
+    tenants = set(besides)
+    tenants.update(
         message.tenant for message in passing if message.queue is not None or message.options.flow_control is not None
-    }
+    )
     # A callback has to do with a gate only where the message it reports holds a slot.
     related = [
         id_

@@ -22,7 +22,11 @@ async def endpoint_attempts(connection: Connection, tenant: str, group: str, url
     entries = await connection.read("endpoint_attempts", _Entry, tenant=tenant, group=group, url=url, limit=limit)
     entries.sort(key=lambda entry: (entry.time, entry.id), reverse=True)
     failed = next((entry for entry in entries if entry.kind is EventKind.ERROR), None)
-    error = None if failed is None else await connection.row("error_of_event", id=failed.id, time=failed.time)
+    error = (
+        None
+        if failed is None
+        else await connection.row("error_of_event", tenant=tenant, id=failed.id, time=failed.time)
+    )
     return EndpointAttempts(
         attempts=tuple(
             EndedAttempt(entry.time, entry.duration_ms or 0, entry.kind is EventKind.DELIVERED) for entry in entries

@@ -63,7 +63,11 @@ async def list_log(connection: Connection, tenant: str, query: LogQuery, after: 
     )
     messages = await connection.read_messages(sorted({line.message for line in page.items}))
     rows = await connection.read(
-        "events_by_id", EventRow, ids=[line.id for line in page.items], times=[line.time for line in page.items]
+        "events_by_id",
+        EventRow,
+        tenant=tenant,
+        ids=[line.id for line in page.items],
+        times=[line.time for line in page.items],
     )
     entries = {row.id: LogEntry(row.value(messages[row.message].id), messages[row.message]) for row in rows}
     return Page(tuple(entries[line.id] for line in page.items), page.cursor)

@@ -25,16 +25,21 @@ CLAIM_LOOK = 250
 
 async def add(connection: Connection, batches: Sequence[Batch]) -> list[list[Receipt] | LimitReached]:
     """Store what several callers gave, in as few statements as one caller's; each one's receipts, or its refusal."""
-    await lock_gates(connection, (message for messages, _, _ in batches for message in messages))
+    await lock_gates(
+        connection,
+        (message for messages, _, _ in batches for message in messages),
+        # Whoever is counted against a limit waits for those who are being counted.
+        besides={message.tenant for messages, _, per_day in batches if per_day is not None for message in messages},
+    )
     memory = await _remembered(connection, batches)
     tally = Tally(connection)
     fresh: list[Message] = []
     receipts = [await _admit_all(batch, memory, tally, fresh) for batch in batches]
     gates = Gates(connection, max(now for _, now, _ in batches))
+    await tally.write()
     held = await insert_messages(connection, fresh, gates)
     await gates.close()
     await memory.write(connection)
-    await tally.write()
     if not held:
         return receipts
     return [

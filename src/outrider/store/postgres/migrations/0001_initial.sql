@@ -1,0 +1,301 @@
+-- oldest reader: 1
+-- Everything. Instants are Unix milliseconds, `seq` is the order of arrival.
+--
+-- What follows `-- full:` is for PostgreSQL itself, what follows `-- portable:` for databases that speak its
+-- language but lack some of it, and what follows `-- both:` for all of them.
+-- Text that is ordered or joined has the collation "C": its order is that of the code points, as in the program.
+
+CREATE TABLE tenants (
+  id text COLLATE "C" PRIMARY KEY,
+  name text NOT NULL UNIQUE,
+  created_at bigint NOT NULL
+);
+
+CREATE TABLE signing_keys (
+  tenant text COLLATE "C" PRIMARY KEY REFERENCES tenants (id) ON DELETE CASCADE,
+  current text NOT NULL,
+  next text NOT NULL,
+  standard_webhooks boolean NOT NULL DEFAULT false
+);
+
+CREATE TABLE tokens (
+  id text COLLATE "C" PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+  scope text NOT NULL,
+  hash text NOT NULL UNIQUE,
+  hint text NOT NULL,
+  name text NOT NULL,
+  created_at bigint NOT NULL
+);
+
+CREATE INDEX tokens_of_tenant ON tokens (tenant);
+
+-- Messages on their way and what is left of them. Nothing refers to them by a foreign key, so that what is
+-- finished can go a whole day at a time; `delete_tenant` minds what a cascade would.
+CREATE SEQUENCE message_seq;
+
+CREATE TABLE messages (
+  seq bigint NOT NULL DEFAULT nextval('message_seq'),
+  due_at bigint NOT NULL,
+  finished_at bigint,
+  created_at bigint NOT NULL,
+  not_before bigint NOT NULL,
+  deduplication_window_ms bigint,
+  retried integer NOT NULL,
+  cancel_requested boolean NOT NULL,
+  state text NOT NULL CHECK (state IN ('due', 'held', 'leased', 'delivered', 'failed', 'canceled')),
+  id text COLLATE "C" NOT NULL,
+  tenant text COLLATE "C" NOT NULL,
+  lease text COLLATE "C",
+  host text COLLATE "C" NOT NULL,
+  path text NOT NULL,
+  url text NOT NULL,
+  queue text COLLATE "C",
+  group_name text COLLATE "C",
+  endpoint text,
+  schedule_id text COLLATE "C",
+  flow_key text COLLATE "C",
+  caller_ip text,
+  callback_of text COLLATE "C",
+  deduplication_key text COLLATE "C",
+  labels jsonb,              -- an array
+  options json NOT NULL,     -- DeliveryOptions, defaults left out
+  body bytea NOT NULL
+-- full:
+) PARTITION BY RANGE (finished_at);
+
+-- What is unfinished; what ends moves to the partition of its UTC day. The CHECK spares a new day the search
+-- for rows of its own in here. Rows come and go, so that vacuum has to come often.
+CREATE TABLE messages_unfinished PARTITION OF messages (
+  CHECK (finished_at IS NULL),
+  PRIMARY KEY (seq),
+  UNIQUE (id)
+) DEFAULT WITH (
+  autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.1,
+  autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0
+);
+
+CREATE INDEX messages_due ON messages_unfinished (due_at, seq, host) WHERE state = 'due';
+CREATE INDEX messages_due_with_key ON messages_unfinished (due_at, seq, host, tenant)
+WHERE state = 'due' AND flow_key IS NOT NULL;
+CREATE INDEX messages_leased ON messages_unfinished (lease) WHERE state = 'leased';
+CREATE INDEX messages_of_tenant ON messages_unfinished (tenant, seq);
+-- portable:
+);
+
+ALTER TABLE messages ADD PRIMARY KEY (seq);
+CREATE UNIQUE INDEX messages_by_id ON messages (id);
+CREATE INDEX messages_due ON messages (due_at, seq, host) WHERE state = 'due' AND finished_at IS NULL;
+CREATE INDEX messages_due_with_key ON messages (due_at, seq, host, tenant)
+WHERE state = 'due' AND flow_key IS NOT NULL AND finished_at IS NULL;
+CREATE INDEX messages_leased ON messages (lease) WHERE state = 'leased' AND finished_at IS NULL;
+CREATE INDEX messages_of_tenant ON messages (tenant, seq) WHERE finished_at IS NULL;
+CREATE INDEX messages_finished ON messages (finished_at) WHERE finished_at IS NOT NULL;
+-- both:
+
+-- Filters, and the latest attempted messages of an endpoint; they cost only the messages that have such a thing.
+CREATE INDEX messages_of_queue ON messages (tenant, queue) WHERE queue IS NOT NULL;
+CREATE INDEX messages_of_schedule ON messages (tenant, schedule_id) WHERE schedule_id IS NOT NULL;
+CREATE INDEX messages_of_flow_key ON messages (tenant, flow_key) WHERE flow_key IS NOT NULL;
+CREATE INDEX messages_of_endpoint ON messages (tenant, group_name, url, seq) WHERE group_name IS NOT NULL;
+
+CREATE SEQUENCE event_id;
+
+CREATE TABLE events (
+  id bigint NOT NULL DEFAULT nextval('event_id'),
+  message bigint NOT NULL,
+  time bigint NOT NULL,
+  next_delivery_at bigint,
+  duration_ms bigint,
+  response_status integer,
+  response_truncated boolean,
+  tenant text COLLATE "C" NOT NULL,
+  kind text NOT NULL,
+  error text,
+  response_headers json,     -- an array of [name, value]
+  response_body bytea
+-- full:
+) PARTITION BY RANGE (time);
+-- portable:
+);
+
+CREATE INDEX events_by_time ON events (time);
+-- both:
+
+CREATE INDEX events_of_tenant ON events (tenant, time, id);
+CREATE INDEX events_of_message ON events (message);
+
+-- With its message's columns: a dead letter may outlive the log.
+CREATE TABLE dead_letters (
+  seq bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+  message bigint NOT NULL,
+  failed_at bigint NOT NULL,
+  response_status integer,   -- NULL: there was no response
+  response_truncated boolean,
+  tenant text COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+  id text COLLATE "C" NOT NULL,
+  error text NOT NULL,
+  response_headers json,
+  response_body bytea,
+  due_at bigint NOT NULL,
+  finished_at bigint,
+  created_at bigint NOT NULL,
+  not_before bigint NOT NULL,
+  deduplication_window_ms bigint,
+  retried integer NOT NULL,
+  cancel_requested boolean NOT NULL,
+  state text NOT NULL,
+  message_id text COLLATE "C" NOT NULL,
+  host text COLLATE "C" NOT NULL,
+  path text NOT NULL,
+  url text NOT NULL,
+  queue text COLLATE "C",
+  group_name text COLLATE "C",
+  endpoint text,
+  schedule_id text COLLATE "C",
+  flow_key text COLLATE "C",
+  caller_ip text,
+  callback_of text COLLATE "C",
+  deduplication_key text COLLATE "C",
+  labels jsonb,
+  options json NOT NULL,
+  body bytea NOT NULL,
+  UNIQUE (tenant, id)
+);
+
+CREATE INDEX dead_letters_of_tenant ON dead_letters (tenant, failed_at, id);
+CREATE INDEX dead_letters_of_message ON dead_letters (message);
+CREATE INDEX dead_letters_by_message_id ON dead_letters (message_id);
+CREATE INDEX dead_letters_by_time ON dead_letters (failed_at);
+
+CREATE TABLE deduplications (
+  tenant text COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+  key text COLLATE "C" NOT NULL,
+  message_id text NOT NULL,
+  expires_at bigint NOT NULL,
+  PRIMARY KEY (tenant, key)
+);
+
+CREATE INDEX deduplications_expired ON deduplications (expires_at);
+
+-- Queues, flow-control keys, and where messages stand at their gates. Who changes a tenant's has locked
+-- its row in `tenants`.
+CREATE TABLE queues (
+  id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,  -- never given twice: a slot of a deleted one is no other's
+  tenant text COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+  name text COLLATE "C" NOT NULL,
+  parallelism integer NOT NULL DEFAULT 1,
+  paused boolean NOT NULL DEFAULT false,
+  created_at bigint NOT NULL,
+  updated_at bigint NOT NULL,
+  in_use bigint NOT NULL DEFAULT 0,      -- gated rows with this slot
+  waiting bigint NOT NULL DEFAULT 0,     -- gated rows in this line
+  opens_at bigint,                       -- when a claim has to let some of the line through
+  UNIQUE (tenant, name)
+);
+
+CREATE INDEX queues_opening ON queues (opens_at) WHERE opens_at IS NOT NULL;
+
+CREATE TABLE flow_keys (
+  id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+  tenant text COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+  key text COLLATE "C" NOT NULL,
+  parallelism integer,
+  rate integer,
+  period_ms bigint NOT NULL DEFAULT 1000,
+  paused boolean NOT NULL DEFAULT false,
+  pinned_parallelism boolean NOT NULL DEFAULT false,
+  pinned_rate boolean NOT NULL DEFAULT false,
+  in_flight bigint NOT NULL DEFAULT 0,   -- gated rows admitted by this key
+  window_started_at bigint,
+  window_count bigint NOT NULL DEFAULT 0,
+  waiting bigint NOT NULL DEFAULT 0,     -- gated rows on this wait list
+  next_place bigint NOT NULL DEFAULT 1,
+  opens_at bigint,                       -- when a claim has to let some of the list through
+  used_at bigint NOT NULL,
+  UNIQUE (tenant, key)
+);
+
+CREATE INDEX flow_keys_opening ON flow_keys (opens_at) WHERE opens_at IS NOT NULL;
+CREATE INDEX flow_keys_idle ON flow_keys (used_at)
+WHERE in_flight = 0 AND waiting = 0 AND NOT paused AND NOT pinned_parallelism AND NOT pinned_rate;
+
+-- Messages that a gate holds back or counts, and no others: what passes no gate costs nothing here.
+CREATE TABLE gated (
+  message bigint PRIMARY KEY,
+  line bigint,       -- the queue in whose line it stands
+  slot bigint,       -- the queue of which it holds a slot
+  wait_list bigint,  -- the key on whose list it stands
+  place bigint,      -- there, or where it stood before it was admitted
+  admitted bigint,   -- the key in whose flight it counts
+  source bigint      -- the holder of a slot that this unfinished message is a callback of
+);
+
+CREATE INDEX gated_in_line ON gated (line, message) WHERE line IS NOT NULL;
+CREATE INDEX gated_on_list ON gated (wait_list, place) WHERE wait_list IS NOT NULL;
+CREATE INDEX gated_reporting ON gated (source) WHERE source IS NOT NULL;
+
+-- `schedule` is all of it as JSON but for the body; what is searched by stands beside it.
+CREATE TABLE schedules (
+  tenant text COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+  id text COLLATE "C" NOT NULL,
+  next_fire_at bigint,       -- NULL: it never fires again
+  created_at bigint NOT NULL,
+  schedule json NOT NULL,
+  body bytea NOT NULL,
+  PRIMARY KEY (tenant, id)
+);
+
+CREATE INDEX schedules_due ON schedules (next_fire_at) WHERE next_fire_at IS NOT NULL;
+
+CREATE TABLE url_groups (
+  tenant text COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+  name text COLLATE "C" NOT NULL,
+  url_group json NOT NULL,
+  PRIMARY KEY (tenant, name)
+);
+
+-- `sealed` is the headers of a profile, encrypted for this tenant and host.
+CREATE TABLE profiles (
+  tenant text COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+  host text COLLATE "C" NOT NULL,
+  updated_at bigint NOT NULL,
+  sealed bytea NOT NULL,
+  PRIMARY KEY (tenant, host)
+);
+
+-- How many messages a tenant published on each UTC day, known by its first instant. Each connection counts
+-- on its own lane, so that those who publish at the same time do not wait for one another; the sum counts.
+CREATE TABLE usage (
+  tenant text COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+  day bigint NOT NULL,
+  lane integer NOT NULL,
+  messages bigint NOT NULL,
+  PRIMARY KEY (tenant, day, lane)
+);
+
+-- The processes that deliver. Whose lease names none of these is nobody's.
+CREATE TABLE nodes (
+  id text COLLATE "C" PRIMARY KEY,
+  joined_at bigint NOT NULL,
+  until bigint NOT NULL      -- when it counts as dead, unless it beats before
+);
+
+-- What each connection committed last: whoever lost one during a COMMIT learns here how that went.
+CREATE TABLE lanes (
+  id text COLLATE "C" PRIMARY KEY,
+  token bigint NOT NULL,
+  used_at timestamptz NOT NULL
+);
+
+-- One row, written to learn whether commits succeed.
+CREATE TABLE checks (
+  id integer PRIMARY KEY CHECK (id = 1),
+  checked_at bigint NOT NULL
+);
+
+-- What is said once of the whole installation.
+CREATE TABLE facts (
+  name text PRIMARY KEY,
+  value text NOT NULL
+);

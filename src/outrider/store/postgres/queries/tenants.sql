@@ -1,0 +1,65 @@
+-- name: insert_tenant
+-- A new tenant.
+INSERT INTO tenants (id, name, created_at) VALUES (:id, :name, :created_at)
+
+-- name: find_tenant_by_name
+-- Whether a name is taken.
+SELECT 1 FROM tenants WHERE name = :name
+
+-- name: find_tenant
+-- Whether a tenant exists.
+SELECT 1 FROM tenants WHERE id = :id
+
+-- name: list_tenants
+-- All tenants, oldest first.
+SELECT id, name, created_at FROM tenants ORDER BY created_at, id
+
+-- name: stop_additions
+-- Nobody adds messages until the transaction ends; who is about to will look whether its tenant is there afterwards.
+LOCK TABLE messages IN SHARE ROW EXCLUSIVE MODE
+
+-- name: delete_tenant
+-- A tenant with what is under way; most of what it owns goes with it by ON DELETE CASCADE.
+WITH gone AS (
+  DELETE FROM messages WHERE tenant = :id AND finished_at IS NULL RETURNING seq
+), ungated AS (
+  DELETE FROM gated WHERE message IN (SELECT seq FROM gone) OR slot IN (SELECT id FROM queues WHERE tenant = :id)
+)
+DELETE FROM tenants WHERE id = :id
+
+-- name: delete_history
+-- What is left of the messages of a tenant that is gone.
+WITH entries AS (DELETE FROM events WHERE tenant = :id)
+DELETE FROM messages WHERE tenant = :id
+
+-- name: insert_token
+-- A new token, as its hash.
+INSERT INTO tokens (id, tenant, scope, hash, hint, name, created_at)
+VALUES (:id, :tenant, :scope, :hash, :hint, :name, :created_at)
+
+-- name: list_tokens
+-- A tenant's tokens, oldest first.
+SELECT id, tenant, scope, hash, hint, name, created_at FROM tokens WHERE tenant = :tenant ORDER BY created_at, id
+
+-- name: find_token
+-- The token with this hash.
+SELECT id, tenant, scope, hash, hint, name, created_at FROM tokens WHERE hash = :hash
+
+-- name: delete_token
+-- A token that counts no more.
+DELETE FROM tokens WHERE tenant = :tenant AND id = :id
+
+-- name: get_keys
+-- A tenant's signing keys.
+SELECT current, next, standard_webhooks FROM signing_keys WHERE tenant = :tenant
+
+-- name: set_keys
+-- Replace a tenant's signing keys.
+INSERT INTO signing_keys (tenant, current, next, standard_webhooks)
+VALUES (:tenant, :current, :next, :standard_webhooks)
+ON CONFLICT (tenant) DO UPDATE SET
+  current = excluded.current, next = excluded.next, standard_webhooks = excluded.standard_webhooks
+
+-- name: set_standard_webhooks
+-- Whether a tenant's deliveries are signed by Standard Webhooks too.
+UPDATE signing_keys SET standard_webhooks = :on WHERE tenant = :tenant
