@@ -1,5 +1,6 @@
 """The log: which lines are written, what they say, and what they never say."""
 
+import asyncio
 import io
 import json
 import logging
@@ -174,6 +175,17 @@ def test_a_batch_is_flushed_once_and_nothing_written_is_not_flushed():
     assert stream.flushes == 1
     observer.events([event(EventKind.CREATED)])
     assert stream.flushes == 1
+
+
+async def test_what_one_turn_of_the_loop_brings_is_flushed_once_at_its_end():
+    stream = Counted()
+    observer = LogObserver("info", "json", stream)
+    for expected in (1, 2):
+        for _ in range(3):
+            observer.events([event(EventKind.DELIVERED)])
+        assert stream.flushes == expected - 1
+        await asyncio.sleep(0)
+        assert stream.flushes == expected
 
 
 @pytest.fixture

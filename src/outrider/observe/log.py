@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ class LogObserver:
     def __init__(self, level: Severity = "info", format_: LogFormat = "auto", stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._level = level
+        self._flushing = False
         self._logger = _logger(self._stream, level, format_)
         self._write_event = {
             kind: getattr(self._logger, severity)
@@ -49,9 +51,8 @@ class LogObserver:
             if write is not None:
                 write(event.kind.value.lower(), at=event.time, facts=_facts(event))
                 written = True
-        if written:
-            # Once for a batch: a flush is a system call.
-            self._stream.flush()
+        if written and not self._flushing:
+            self._flush_soon()
 
     def note(self, name: str, **facts: object) -> None:
         severity = severity_of_note(name)
@@ -61,6 +62,19 @@ class LogObserver:
     def write(self, severity: Severity, name: str, facts: Mapping[str, object]) -> None:
         """Write one line at once; the facts must be plain."""
         getattr(self._logger, severity)(name, at=None, facts=facts)
+        self._stream.flush()
+
+    def _flush_soon(self) -> None:
+        """Once for what happens in one turn of the event loop: a flush is a system call."""
+        try:
+            asyncio.get_running_loop().call_soon(self._flush)
+        except RuntimeError:
+            self._stream.flush()
+        else:
+            self._flushing = True
+
+    def _flush(self) -> None:
+        self._flushing = False
         self._stream.flush()
 
     def adopt_standard_logging(self) -> None:
