@@ -16,10 +16,12 @@ def backend(request) -> Backend:
 async def make_world(backend, tmp_path) -> AsyncIterator[Callable[..., Awaitable[World]]]:
     worlds: list[World] = []
     stores = []
+    folders = []
 
     async def make(limits: Limits = DEFAULT_LIMITS, **bounds: int) -> World:
         folder = tmp_path / str(len(worlds))
         folder.mkdir()
+        folders.append(folder)
         store = await backend.open(folder)
         stores.append(store)
 
@@ -37,6 +39,8 @@ async def make_world(backend, tmp_path) -> AsyncIterator[Callable[..., Awaitable
         await world.end()
     for store in stores:
         await store.close()
+    for folder in folders:
+        backend.discard(folder)
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
+from tests.backends import OF_STORES
 from tests.factories import NODE, NOW, TENANT, make_callback, make_keys, make_message, make_settlement, make_tenant
 from tests.factories import refused as make_refused
-from tests.store.conftest import BACKENDS
 from tests.store.inspection import check_gates
 from tests.store.steps import lose_leases
 
@@ -238,7 +238,7 @@ class Walk:
 
 async def walk(backend: str, chance: random.Random, steps: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store = await BACKENDS[backend](Path(folder))
+        store = await OF_STORES[backend].open(Path(folder))
         try:
             await store.add_tenant(make_tenant(id=TENANT), make_keys())
             walked = Walk(store, chance)
@@ -247,9 +247,10 @@ async def walk(backend: str, chance: random.Random, steps: int) -> None:
             await walked.drain()
         finally:
             await store.close()
+            OF_STORES[backend].discard(Path(folder))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", OF_STORES)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(chance=st.randoms(use_true_random=False), steps=st.integers(1, 30))
 def test_limits_and_order_hold_and_everything_ends_once(backend, chance, steps):

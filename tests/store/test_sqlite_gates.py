@@ -5,13 +5,26 @@ import time
 
 import pytest
 from msgspec import structs
-from tests.factories import NODE, NOW, TENANT, make_keys, make_leased, make_message, make_settlement, make_tenant
+from tests.factories import (
+    NODE,
+    NOW,
+    TENANT,
+    make_callback,
+    make_keys,
+    make_leased,
+    make_message,
+    make_settlement,
+    make_tenant,
+)
 from tests.store.inspection import check_gates
 from tests.store.steps import lose_leases, on_raw
+from tests.store.turns import queued, states
+from tests.store.turns import settle as settle_as_they_stand
 
 from outrider.domain import flow_control
 from outrider.domain.message import MessageState
 from outrider.domain.options import FlowControl
+from outrider.ports import Retention
 from outrider.store.sqlite import SqliteStore
 from outrider.store.sqlite.queries import SQL
 
@@ -59,6 +72,21 @@ class TestRestart:
             assert [message_id for message_id in came if message_id in ids] == ids
         await check_gates(again)
         await again.close()
+
+
+class TestPurge:
+    async def test_finished_message_stays_while_its_slot_waits_for_its_callbacks(self, store):
+        first, second = queued(2, callback=make_callback())
+        report = make_leased(callback_of=first.id)
+        await store.add([first, second], NOW)
+        await settle_as_they_stand(store, first, follow_ups=[report])
+        over = Retention(logs_before=NOW + 1, dead_letters_before=NOW + 1, now=NOW + 1)
+        await store.purge(over, 100)
+        assert await states(store, first, second) == [MessageState.DELIVERED, MessageState.HELD]
+        await settle_as_they_stand(store, report)
+        await store.purge(over, 100)
+        assert await store.get_message(TENANT, first.id) is None
+        assert await states(store, second) == [MessageState.DUE]
 
 
 class TestManyWaiting:

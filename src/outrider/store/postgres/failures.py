@@ -29,7 +29,6 @@ LOST: tuple[type[BaseException], ...] = (
 _CONFLICTS = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
-    asyncpg.UniqueViolationError,  # two made the same at once: whoever comes again finds it and says so
     asyncpg.InvalidCachedStatementError,
 )
 
@@ -61,6 +60,11 @@ def is_lost(failure: BaseException) -> bool:
 def is_conflict(failure: BaseException) -> bool:
     """Whether the transaction was rolled back for the sake of others, and may be run again."""
     return isinstance(failure, _CONFLICTS)
+
+
+def is_double(failure: BaseException) -> bool:
+    """Whether something is there already that was not when it was looked for: who comes again finds it, and says so."""
+    return isinstance(failure, asyncpg.UniqueViolationError)
 
 
 def is_read_only(failure: BaseException) -> bool:

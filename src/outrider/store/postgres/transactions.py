@@ -3,6 +3,7 @@
     what went wrong                        what is done
     ─────────────────────────────────────  ─────────────────────────────────────────────────────────────────
     conflict with others, deadlock         run again, after a moment
+    made by another at the same time       run again, to find it
     a day has no partition yet             make it, run again
     the connection broke before COMMIT     nothing was kept: open all anew, run again
     the connection broke during COMMIT     ask for the token on another: kept, or not and run again
@@ -24,7 +25,15 @@ from typing import Any, TypeVar
 from outrider.domain.errors import OutriderError, StoreUnavailable
 from outrider.store.postgres.connection import PostgresConnection
 from outrider.store.postgres.database import Database
-from outrider.store.postgres.failures import FAILURES, is_conflict, is_lost, is_read_only, lacks_partition, translate
+from outrider.store.postgres.failures import (
+    FAILURES,
+    is_conflict,
+    is_double,
+    is_lost,
+    is_read_only,
+    lacks_partition,
+    translate,
+)
 from outrider.store.postgres.migrations import Mode
 from outrider.store.postgres.partitions import Partitions
 from outrider.store.postgres.pool import Pool
@@ -34,6 +43,7 @@ from outrider.store.relational.transactions import Operation
 R = TypeVar("R")
 
 MOST_CONFLICTS = 25
+MOST_DOUBLES = 3
 MOST_LOSSES = 3
 MOST_DAYS = 5
 ASK_FOR_S = 30.0
@@ -92,6 +102,10 @@ class Transactions:
             if patience.conflicts < MOST_CONFLICTS:
                 await asyncio.sleep(random.uniform(0, 0.002 * 2 ** min(patience.conflicts, 7)))  # noqa: S311
                 return
+        elif is_double(failure):
+            patience.doubles += 1
+            if patience.doubles < MOST_DOUBLES:
+                return
         elif self._database.mode is Mode.FULL and lacks_partition(failure):
             patience.days += 1
             instants = [] if attempt.connection is None else attempt.connection.instants()
@@ -143,7 +157,7 @@ class _Patience:
     """How often a transaction was run in vain, by cause."""
 
     def __init__(self) -> None:
-        self.conflicts = self.losses = self.days = 0
+        self.conflicts = self.doubles = self.losses = self.days = 0
 
 
 class _Attempt:
