@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ipaddress
 import secrets
 import signal
@@ -29,7 +30,9 @@ from outrider.domain.tenant import Scope, SigningKeys
 from outrider.engine.directory import Directory
 from outrider.engine.runtime import Engine
 from outrider.engine.time_keeper import TimeKeeper
-from outrider.http.app import create_app
+from outrider.http.app import App, create_app
+from outrider.http.connection import Connection
+from outrider.http.proxies import Proxies
 from outrider.observe import LogObserver, MetricsObserver, Observers
 from outrider.ports import Clock, Observer, Store
 from outrider.secret_key import keep_secret_key
@@ -236,10 +239,12 @@ def _on_stop(act: Callable[[], object]) -> None:
         loop.add_signal_handler(number, act)
 
 
-def _uvicorn_config(app: object, settings: Settings) -> uvicorn.Config:
+def _uvicorn_config(app: App, settings: Settings) -> uvicorn.Config:
+    connection = functools.partial(Connection, app, Proxies(settings.trusted_proxies))
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        http="httptools",
+        app,  # type: ignore[arg-type] # connections call it themselves, and not by ASGI
+        interface="asgi3",
+        http=connection,  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,
@@ -248,8 +253,7 @@ def _uvicorn_config(app: object, settings: Settings) -> uvicorn.Config:
         date_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, settings.drain_timeout_ms // SECOND_MS),
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
+        proxy_headers=False,
     )
 
 

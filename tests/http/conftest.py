@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -13,8 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from tests.http.described import Description
+from tests.http.raw import until
+from uvicorn import Config
+from uvicorn.server import ServerState
 
 from outrider.domain.addresses import AddressPolicy
 from outrider.domain.attempt import Delivered, Outcome, Response
@@ -26,6 +27,8 @@ from outrider.domain.tenant import Scope
 from outrider.engine.directory import Directory
 from outrider.engine.runtime import Engine
 from outrider.http.app import App, create_app
+from outrider.http.connection import Connection
+from outrider.http.proxies import Proxies
 from outrider.ports import OutgoingRequest
 from outrider.store.sqlite import SqliteStore
 from outrider.testing import ManualClock
@@ -82,6 +85,8 @@ class Api:
     token: str
     read_token: str
     description: Description
+    port: int
+    server: ServerState
 
     async def call(self, method: str, path: str, **more: Any) -> httpx.Response:
         """A request with the full token, unless it brings headers with another; its answer is as described."""
@@ -107,8 +112,36 @@ class Api:
         return {entry.message.id for entry in page.items}
 
 
+CALLER = "203.0.113.9"
+"""Whom the proxy in front of the API under test speaks for, unless a request has no X-Forwarded-For."""
+
+
 @contextlib.asynccontextmanager
-async def open_api(limits: Limits | None = None) -> AsyncIterator[Api]:
+async def listening(app: App, connection: type[Connection] = Connection) -> AsyncIterator[tuple[int, ServerState]]:
+    """The port of an app, behind proxies on this machine."""
+    loop, state = asyncio.get_running_loop(), ServerState()
+    config = Config(app, interface="asgi3", log_config=None, timeout_keep_alive=75)
+    proxies = Proxies(["127.0.0.0/8"])
+
+    def accept() -> Connection:
+        return connection(app, proxies, config=config, server_state=state, app_state={})
+
+    server = await loop.create_server(accept, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], state
+    finally:
+        server.close()
+        for one in list(state.connections):
+            one._transport.abort()
+        for task in state.tasks:
+            task.cancel()
+        await asyncio.gather(*state.tasks, return_exceptions=True)
+        await until(lambda: not state.connections)
+        await server.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def open_api(limits: Limits | None = None, connection: type[Connection] = Connection) -> AsyncIterator[Api]:
     """An API whose engine does not deliver until it is started."""
     limits = limits or Limits()
     clock, observer, sender = ManualClock(), RecordingObserver(), RecordingSender()
@@ -128,10 +161,12 @@ async def open_api(limits: Limits | None = None) -> AsyncIterator[Api]:
         node="node_test",
     )
     app = create_app(engine, metrics=lambda: b"outrider_up 1\n")
-    transport = httpx.ASGITransport(app=app, client=("203.0.113.9", 4711))
-    async with httpx.AsyncClient(transport=transport, base_url="http://outrider.test") as client:
+    async with (
+        listening(app, connection) as (port, server),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers={"x-forwarded-for": CALLER}) as client,
+    ):
         description = Description(app.table.routes)
-        yield Api(engine, app, client, clock, sender, observer, tenant.id, token, read_token, description)
+        yield Api(engine, app, client, clock, sender, observer, tenant.id, token, read_token, description, port, server)
     await store.close()
 
 
@@ -163,46 +198,10 @@ def deliver():
     return delivering
 
 
-class _Server(uvicorn.Server):
-    """Tells when it listens, ends when it is told to, and leaves signals alone."""
-
-    def __init__(self, config):
-        super().__init__(config)
-        self.listening = asyncio.Event()
-        self.ended = asyncio.Event()
-
-    async def startup(self, sockets=None):
-        await super().startup(sockets)
-        self.listening.set()
-
-    async def main_loop(self):
-        await self.ended.wait()
-
-    @contextlib.contextmanager
-    def capture_signals(self):
-        yield
-
-
-@contextlib.asynccontextmanager
-async def listening(api: Api) -> AsyncIterator[int]:
-    """The API on a real socket, at this port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(api.app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False)
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    await server.listening.wait()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.ended.set()
-        await serving
-
-
 @pytest.fixture
-async def port(api) -> AsyncIterator[int]:
+def port(api) -> int:
     """The API's port on a real socket."""
-    async with listening(api) as port:
-        yield port
+    return api.port
 
 
 @pytest.fixture(scope="module")
@@ -212,8 +211,8 @@ def served() -> Iterator[tuple[str, str]]:
 
     async def serve() -> None:
         ended, loop = asyncio.Event(), asyncio.get_running_loop()
-        async with open_api(Limits(burst_per_second=1_000_000)) as api, delivering(api.engine), listening(api) as port:
-            told.set_result((f"http://127.0.0.1:{port}", api.token, lambda: loop.call_soon_threadsafe(ended.set)))
+        async with open_api(Limits(burst_per_second=1_000_000)) as api, delivering(api.engine):
+            told.set_result((f"http://127.0.0.1:{api.port}", api.token, lambda: loop.call_soon_threadsafe(ended.set)))
             await ended.wait()
 
     def run() -> None:

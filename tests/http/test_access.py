@@ -138,7 +138,7 @@ def test_the_app_serves_exactly_the_routes_of_the_matrix(api):
 KINDS = {
     "none": lambda _: {},
     "not a bearer": lambda _: {"authorization": "Basic YTpi"},
-    "bearer of nothing": lambda _: {"authorization": "Bearer "},
+    "bearer of nothing": lambda _: {"authorization": "Bearer"},
     "unknown": lambda _: {"authorization": "Bearer otr_nobody"},
     "beyond ASCII": lambda _: {"authorization": b"Bearer \xff\xfe"},
     "read": lambda api: {"authorization": f"Bearer {api.read_token}"},

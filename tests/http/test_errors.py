@@ -28,7 +28,7 @@ from outrider.domain.errors import (
 )
 from outrider.engine.profiles import ProfileUnreadable
 from outrider.http import errors
-from outrider.http.errors import MethodNotAllowed
+from outrider.http.errors import HeadTooLarge, MethodNotAllowed, RequestTimedOut
 
 NOW = 1_700_000_000_500
 QUOTA = Quota(limit=7, remaining=0, resets_at_s=1_700_000_001)
@@ -43,7 +43,9 @@ EXAMPLES = {
     Forbidden: (Forbidden("s"), 403),
     NotFound: (NotFound("s"), 404),
     MethodNotAllowed: (MethodNotAllowed("PUT", "/v2/batch", ("POST",)), 405),
+    RequestTimedOut: (RequestTimedOut("s"), 408),
     TooLarge: (TooLarge("s"), 413),
+    HeadTooLarge: (HeadTooLarge("s"), 431),
     LimitReached: (LimitReached("s", window="daily", quota=QUOTA), 429),
     Misconfigured: (Misconfigured("s"), 500),
     ProfileUnreadable: (ProfileUnreadable("s"), 503),

@@ -20,6 +20,7 @@ from outrider.http import (
     url_groups,
     usage,
 )
+from outrider.http.requests import Body, Request
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE"]
 
@@ -121,33 +122,22 @@ BODIES = st.one_of(
 )
 
 
-def request_scope(api, method, raw_path, query, fields, *, authorized):
+def request_of(api, target, query, fields, body, *, authorized):
+    method, raw_path = target
     headers = [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in fields]
     if authorized:
         headers.append((b"authorization", b"Bearer " + api.token.encode()))
-    return {
-        "type": "http",
-        "method": method,
-        "raw_path": raw_path,
-        "path": raw_path.decode("latin-1"),
-        "query_string": "&".join(f"{name}={value}" for name, value in query).encode("utf-8", "surrogateescape"),
-        "headers": headers,
-        "client": ("203.0.113.9", 1),
-    }
-
-
-async def status_and_body(app, scope, body):
-    sent = []
-
-    async def receive():
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message):
-        sent.append(message)
-
-    await app(scope, receive, send)
-    start, end = sent
-    return start["status"], dict(start["headers"]), end["body"]
+    whole = Body()
+    whole.add(body)
+    whole.end()
+    return Request(
+        method=method,
+        path=raw_path,
+        query="&".join(f"{name}={value}" for name, value in query).encode("utf-8", "surrogateescape"),
+        headers=headers,
+        fields=dict(headers),
+        body=whole,
+    )
 
 
 @given(
@@ -162,16 +152,15 @@ def test_no_request_makes_a_fault(  # noqa: PLR0917 - hypothesis passes them by 
     shared, target, query, fields, body, authorized
 ):
     loop, api = shared
-    method, raw_path = target
     api.observer.notes.clear()
     api.app._burst._calls.clear()
-    scope = request_scope(api, method, raw_path, query, fields, authorized=authorized)
-    status, headers, answer = loop.run_until_complete(status_and_body(api.app, scope, body))
-    event(f"{status}")
-    assert status < 500, (status, answer, api.observer.notes)
+    request = request_of(api, target, query, fields, body, authorized=authorized)
+    answer = loop.run_until_complete(api.app.answer(request))
+    event(f"{answer.status}")
+    assert answer.status < 500, (answer, api.observer.notes)
     assert api.observer.notes == []
-    if status >= 400 and method != "HEAD":
-        error = msgspec.json.decode(answer)
+    if answer.status >= 400:
+        error = msgspec.json.decode(answer.body)
         assert error["error"]
         assert error["code"]
-        assert headers[b"content-type"] == b"application/json"
+        assert (b"content-type", b"application/json") in answer.fields

@@ -1,20 +1,17 @@
-"""What goes back: an answer is a value, made by a handler and sent in one place."""
+"""What goes back: an answer is a value, made by a handler and rendered in one place."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import re
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 Fields = tuple[tuple[bytes, bytes], ...]
-"""Header fields as a server takes them, names in lower case."""
+"""Header fields, names in lower case."""
 
 # A webhook may be a GET, and a token may stand in the URL: nothing on the way may keep an answer.
 NOT_KEPT: Fields = ((b"cache-control", b"no-store"),)
@@ -24,7 +21,7 @@ encode = msgspec.json.Encoder().encode
 
 
 class Answer(Struct, frozen=True):
-    """A whole response. `Content-Length` is added when it is sent."""
+    """A whole response. `Content-Length` is added when it is rendered."""
 
     status: int
     body: bytes = b""
@@ -35,9 +32,9 @@ EMPTY = Answer(200, fields=NOT_KEPT)
 """Where clients read no body."""
 
 
-def json(value: object, status: int = 200, fields: Iterable[tuple[bytes, bytes]] = ()) -> Answer:
+def json(value: object, status: int = 200, fields: Fields = ()) -> Answer:
     """A value as a JSON answer."""
-    return Answer(status, encode(value), (*JSON, *fields))
+    return Answer(status, encode(value), JSON + fields)
 
 
 def paged(fields: dict[str, Any], cursor: str | None) -> dict[str, Any]:
@@ -45,10 +42,30 @@ def paged(fields: dict[str, Any], cursor: str | None) -> dict[str, Any]:
     return fields if cursor is None else {**fields, "cursor": cursor}
 
 
-async def send_answer(answer: Answer, send: Send, *, bodiless: bool = False) -> None:
-    """Send the answer whole; `bodiless` is for HEAD, which keeps the length of what it leaves out."""
-    fields = [*answer.fields]
-    if answer.status != HTTPStatus.NO_CONTENT:
-        fields.append((b"content-length", b"%d" % len(answer.body)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": fields})
-    await send({"type": "http.response.body", "body": b"" if bodiless else answer.body})
+def render(answer: Answer, *, is_bodiless: bool = False, is_last: bool = False) -> bytes:
+    """The answer as it goes over the wire.
+
+    Args:
+        answer: whose head and body go out together.
+        is_bodiless: for HEAD, which keeps the length of what it leaves out.
+        is_last: whether the connection ends after it.
+    """
+    body = answer.body
+    return b"%b%b%b\r\n%b" % (
+        _head(answer.status, answer.fields),
+        b"" if answer.status == HTTPStatus.NO_CONTENT else b"content-length: %d\r\n" % len(body),
+        b"connection: close\r\n" if is_last else b"",
+        b"" if is_bodiless else body,
+    )
+
+
+_UNSAFE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+# Nearly all answers share a few heads, and putting one together costs as much as all the rest.
+@lru_cache(maxsize=256)
+def _head(status: int, fields: Fields) -> bytes:
+    if any(_UNSAFE.search(value) for _, value in fields):
+        raise ValueError(fields)
+    lines = [b"%b: %b\r\n" % field for field in fields]
+    return b"HTTP/1.1 %d %b\r\n%b" % (status, HTTPStatus(status).phrase.encode(), b"".join(lines))

@@ -1,8 +1,8 @@
-"""The API as an ASGI application.
+"""The API: requests to answers.
 
-A request passes: route, token, burst limit, right to change, handler. It is ASGI without a
-framework, since each of these steps needs the raw path or comes before a framework would act.
-Handlers make answers or raise; what they raise gets its form in `errors`.
+A request passes: route, token, burst limit, right to change, handler. There is no framework,
+since each of these steps needs the raw path or comes before a framework would act. Handlers
+make answers or raise; what they raise gets its form in `errors`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from outrider.domain.errors import NotFound, OutriderError, Refusal, Unavailable
 from outrider.engine.runtime import Engine
 from outrider.http import (
     access,
-    answers,
     dead_letters,
     description,
     errors,
@@ -30,10 +29,11 @@ from outrider.http import (
     url_groups,
     usage,
 )
-from outrider.http.answers import Answer, Receive, Scope, Send
+from outrider.http.answers import Answer
 from outrider.http.burst import BurstLimit
-from outrider.http.calls import Call, Disconnected
+from outrider.http.calls import Call
 from outrider.http.errors import MethodNotAllowed
+from outrider.http.requests import Disconnected, Request
 from outrider.http.routes import Found, Needs, Route, RouteTable
 
 
@@ -64,28 +64,21 @@ def create_app(engine: Engine, *, metrics: Callable[[], bytes] | None = None) ->
 
 
 class App:
-    """An ASGI application over a table of routes."""
+    """Answers requests by a table of routes."""
 
     def __init__(self, engine: Engine, routes: Iterable[Route]) -> None:
         self.table = RouteTable(routes)
         self._engine = engine
         self._burst = BurstLimit(engine.limits.burst_per_second)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise NotImplementedError(f"{scope['type']} is not served")
-        answer = await self._answer(scope, receive)
-        if answer is not None:
-            await answers.send_answer(answer, send, bodiless=scope["method"] == "HEAD")
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
+    async def answer(self, request: Request) -> Answer | None:
         """The answer to a request; None if nobody is there to read it."""
         try:
-            return await self._serve(scope, receive)
+            return await self._serve(request)
         except Disconnected:
             return None
         except (Refusal, Unavailable) as error:
-            return errors.answer(error, self._engine.clock.now())
+            return self.refuse(error)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the client gets an answer and the operator the cause
             where = traceback.extract_tb(fault.__traceback__)[-1]
             self._engine.observer.note(
@@ -93,40 +86,27 @@ class App:
             )
             return errors.FAULT
 
-    async def _serve(self, scope: Scope, receive: Receive) -> Answer:
-        method: str = scope["method"]
-        raw_path: bytes = scope["raw_path"]
-        query: bytes = scope["query_string"]
-        headers = scope["headers"]
-        found = self.table.find(method, raw_path)
-        if found is not None and method == "OPTIONS":
+    def refuse(self, error: OutriderError) -> Answer:
+        """The answer to what is refused, for one before it was a request."""
+        return errors.answer(error, self._engine.clock.now())
+
+    async def _serve(self, request: Request) -> Answer:
+        found = self.table.find(request.method, request.path)
+        if found is not None and request.method == "OPTIONS":
             return Answer(204, fields=((b"allow", ", ".join(found.allowed).encode()),))
-        fields: dict[bytes, bytes] = dict(headers)
         route = None if found is None else found.route
         tenant = ""
-        if _is_guarded(route, raw_path):
-            principal = await access.authenticate(self._engine.directory, fields.get(b"authorization"), query)
+        if _is_guarded(route, request.path):
+            authorization = request.fields.get(b"authorization")
+            principal = await access.authenticate(self._engine.directory, authorization, request.query)
             tenant = principal.tenant
             if route is None or route.burst_limited:
                 self._burst.count(tenant, self._engine.clock.now())
             if route is not None and route.needs is Needs.CHANGE:
-                access.demand_change(principal, method, route.path)
+                access.demand_change(principal, request.method, route.path)
         if found is None or route is None:
-            raise _nothing_there(found, method, raw_path)
-        client = scope.get("client")
-        return await route.handle(
-            Call(
-                engine=self._engine,
-                tenant=tenant,
-                params=found.params,
-                query=query,
-                headers=headers,
-                fields=fields,
-                caller_ip=client[0] if client else None,
-                trailing_slash=found.trailing_slash,
-                receive=receive,
-            )
-        )
+            raise _nothing_there(found, request.method, request.path)
+        return await route.handle(Call(self._engine, request, tenant, found.params, found.trailing_slash))
 
 
 def _is_guarded(route: Route | None, raw_path: bytes) -> bool:

@@ -35,6 +35,18 @@ class MethodNotAllowed(Refusal):
         self.allowed = allowed
 
 
+class HeadTooLarge(Refusal):
+    """A request's target and headers are over their limit."""
+
+    default_code = "head_too_large"
+
+
+class RequestTimedOut(Refusal):
+    """A request began and did not go on."""
+
+    default_code = "request_timed_out"
+
+
 STATUSES: dict[type[OutriderError], int] = {
     OutriderError: 500,
     Refusal: 400,
@@ -45,7 +57,9 @@ STATUSES: dict[type[OutriderError], int] = {
     Forbidden: 403,
     NotFound: 404,
     MethodNotAllowed: 405,
+    RequestTimedOut: 408,
     TooLarge: 413,
+    HeadTooLarge: 431,
     LimitReached: 429,
     Misconfigured: 500,
     Unavailable: 503,

@@ -13,7 +13,7 @@ from outrider.http.calls import SEND_A_REFERENCE, Call
 from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
 from outrider.wire.bodies import BATCH, BatchItem, parse_batch
-from outrider.wire.destination import no_llm_provider, parse_target
+from outrider.wire.destination import no_llm_provider
 from outrider.wire.names import check_name
 from outrider.wire.options import parse_options
 from outrider.wire.schedules import SCHEDULE_CREATED
@@ -49,7 +49,7 @@ async def refuse_llm(_call: Call) -> Answer:
 
 async def _publish(call: Call, queue: str | None) -> Answer:
     limits = call.engine.limits
-    target = parse_target(call.params["destination"], call.query)
+    target = call.target()
     patch = parse_options(call.header_texts(), target.options, limits)
     if patch.cron is not UNSET:
         return await schedules.keep(call, target.destination, patch, queue)

@@ -12,7 +12,6 @@ from outrider.http.answers import Answer
 from outrider.http.calls import SEND_A_REFERENCE, Call
 from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
-from outrider.wire.destination import parse_target
 from outrider.wire.options import default_options, parse_options
 from outrider.wire.present import Presented
 from outrider.wire.schedules import SCHEDULE, SCHEDULE_CREATED, present_created, present_schedule
@@ -21,7 +20,7 @@ from outrider.wire.schema import list_of
 
 async def create(call: Call) -> Answer:
     """Create a schedule, or overwrite the one that Upstash-Schedule-Id names."""
-    target = parse_target(call.params["destination"], call.query)
+    target = call.target()
     patch = parse_options(call.header_texts(), target.options, call.engine.limits)
     return await keep(call, target.destination, patch)
 
