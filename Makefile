@@ -54,17 +54,13 @@ types: setup
 torture: setup ## the long runs: hundreds of kills under load
 	$(BIN)/python -m pytest -m torture --timeout 0 -s
 
-bench: setup ## what the machine can do, the store, and everything from end to end
-	$(BIN)/python -m bench.ceiling
-	$(BIN)/python bench/store.py
-	$(BIN)/python bench/gates.py
-	$(BIN)/python -m bench.claims
-	$(BIN)/python -m bench.end_to_end
-	$(BIN)/python -m bench.nodes
+bench: setup ## what the machine can do, Outrider, and its peers where they can be installed; makes docs/performance.md
+	-$(BIN)/python -m bench.baselines.setup
+	$(BIN)/python -m bench
 
 format: setup ## rewrite the sources as the formatter wants them
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 clean:
-	rm -rf .venv .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(JS)/node_modules
+	rm -rf .venv .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(JS)/node_modules bench/baselines/node_modules bench/baselines/.venv

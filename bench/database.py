@@ -57,7 +57,7 @@ class Postgres:
 
     def usage(self) -> Usage:
         """What all its processes used. Shared memory is counted for each."""
-        return usage_of_family(self._main_process())
+        return usage_of_family(self.pid)
 
     def written(self) -> Written:
         """What all its databases wrote so far, up to this instant."""
@@ -86,7 +86,8 @@ class Postgres:
         rows = self.ask("SELECT name, setting FROM pg_settings WHERE name = ANY($1)", names)
         return {row["name"]: row["setting"] for row in rows}
 
-    def _main_process(self) -> int:
+    @property
+    def pid(self) -> int:
         """The parent of every connection's process."""
         (row,) = self.ask("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
         return int(Path(f"/proc/{row['pid']}/stat").read_text().rpartition(")")[2].split()[1])

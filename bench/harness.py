@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -97,10 +98,25 @@ def usage_of_family(pid: int) -> Usage:
     return total
 
 
+def memory_of_family(pid: int) -> int:
+    """Bytes that a process and all its descendants hold; pages that several share are divided among those."""
+    total = 0
+    for member in _family(pid):
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
+            total += sum(_bytes(line.partition(":")[2]) for line in lines if line.startswith("Pss:"))
+    return total
+
+
 def machine_cpu_s() -> float:
     """CPU time that everything on this machine used since it was started."""
     user, nice, system, _, _, *interrupts_and_stolen = Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
     return sum(map(int, (user, nice, system, *interrupts_and_stolen))) / TICKS
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _family(pid: int) -> Iterator[int]:
@@ -154,6 +170,16 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         self._end()
+
+    def wait_until(self, is_so: Callable[[], bool], wanted: str, within_s: float = START_S) -> None:
+        """Raises BenchmarkError if it is not so in time, or the program ends before."""
+        until = time.monotonic() + within_s
+        while not is_so():
+            self._pass_time(until, wanted)
+
+    def wait_for_port(self, port: int) -> None:
+        """Return when somebody listens on a port of 127.0.0.1."""
+        self.wait_until(lambda: _listens(port), f"an answer at port {port}")
 
     def _wait_until_ready(self) -> None:
         """Return when it can be used."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
+
+import outrider
 
 RESULTS = Path(__file__).parent / "results"
 SYNCS = 200
@@ -26,6 +29,10 @@ class Figure(msgspec.Struct, frozen=True):
     unit: str
     runs: tuple[float, ...]
     median: float
+
+    @property
+    def range(self) -> str:
+        return f"{show_number(min(self.runs))} to {show_number(max(self.runs))}"
 
 
 class Report:
@@ -49,10 +56,7 @@ class Report:
         ]
 
     def print(self) -> None:
-        rows = [
-            (one.name, _number(one.median), one.unit, f"{_number(min(one.runs))} to {_number(max(one.runs))}")
-            for one in self.figures
-        ]
+        rows = [(one.name, show_number(one.median), one.unit, one.range) for one in self.figures]
         print_table(("figure", "median", "unit", "of all runs"), rows, right=(1,))
 
     def write(self, path: Path | None, machine: dict[str, object]) -> Path:
@@ -84,6 +88,7 @@ def describe_machine(folder: Path) -> dict[str, object]:
         "outrider": version("outrider"),
         "commit": _commit(),
         "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
         "system": platform.platform(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
@@ -91,12 +96,14 @@ def describe_machine(folder: Path) -> dict[str, object]:
     }
 
 
-def _number(value: float) -> str:
+def show_number(value: float) -> str:
+    """A value with as many digits as a measurement deserves."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}" if value else "0"
 
 
 def _commit() -> str | None:
-    command = ("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty")
+    """Of what is measured, which need not be the tree that these benchmarks are in."""
+    command = ("git", "-C", str(Path(outrider.__file__).parent), "describe", "--always", "--dirty")
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

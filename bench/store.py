@@ -14,7 +14,10 @@ import itertools
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+
+from msgspec import structs
 
 from outrider.domain.attempt import Attempt, Delivered, Response
 from outrider.domain.event import Event, EventKind
@@ -87,16 +90,12 @@ async def lives(store: SqliteStore, rows: int, at_once: int, body: bytes) -> Non
 async def claimed_lives(store: SqliteStore, rows: int, body: bytes) -> None:
     """The way of what became due: stored as DUE, claimed 250 at a time, settled."""
     for _ in range(rows // 250):
-        fresh = [Message(**fields(leased(body)) | {"state": MessageState.DUE, "lease": None}) for _ in range(250)]
+        fresh = [structs.replace(leased(body), state=MessageState.DUE, lease=None) for _ in range(250)]
         await store.add(fresh, NOW)
         claimed = await store.claim_due(NODE, NOW, 250)
         assert len(claimed) == 250
         settlements = [settle(m, Attempt(m.id, 0, NOW, NOW + 5, Delivered(RESPONSE))) for m in claimed]
         await asyncio.gather(*(store.apply([settlement], NOW + 5) for settlement in settlements))
-
-
-def fields(message: Message) -> dict[str, object]:
-    return {name: getattr(message, name) for name in message.__struct_fields__}
 
 
 async def spin(stop: asyncio.Event) -> None:
@@ -128,7 +127,7 @@ async def main() -> None:
         await store.add_tenant(Tenant(TENANT, "bench", NOW), SigningKeys("a", "b"))
         for at_once in (1, 10, 100, 1000):
             rows = min(said.rows, at_once * 1000)
-            await measure(f"whole lives, {at_once} at once", rows, lambda n=at_once, r=rows: lives(store, r, n, body))
+            await measure(f"whole lives, {at_once} at once", rows, partial(lives, store, rows, at_once, body))
         await measure("lives by way of a claim, 250 a batch", said.rows, lambda: claimed_lives(store, said.rows, body))
         stop = asyncio.Event()
         busy = asyncio.create_task(spin(stop))

@@ -13,8 +13,8 @@
      --body TEXT, --body-file F, or --body-bytes 200 for JSON of exactly that size that holds {us}
      --patience 30      give up when so many seconds passed without an answer
 
-   In path, headers and body {n} is the request's number and {us} the µs since 1970 at which it was sent
-   (with --rate: was due). The first answer that is not 2xx is shown on the standard error. */
+   In path, headers and body {n} is the request's number, {n%1000} the rest of its division by 1000, and
+   {us} the µs since 1970 at which it was sent (with --rate: was due). The first answer that is not 2xx is shown on the standard error. */
 
 #define _GNU_SOURCE
 #include "figures.h"
@@ -434,7 +434,7 @@ static void read_options(int count, char **words)
     }
     if (rate > 0 && wanted < 0)
         wanted = (int64_t)(rate * duration);
-    body_is_fixed = body.bytes == NULL || (memmem(body.bytes, body.length, "{n}", 3) == NULL &&
+    body_is_fixed = body.bytes == NULL || (memmem(body.bytes, body.length, "{n", 2) == NULL &&
                                            memmem(body.bytes, body.length, "{us}", 4) == NULL);
 }
 

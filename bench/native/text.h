@@ -51,6 +51,12 @@ static inline void fill(struct text *text, const char *from, size_t length, int6
         if (end - from >= 3 && memcmp(from, "{n}", 3) == 0) {
             append_number(text, n);
             from += 3;
+        } else if (end - from >= 5 && memcmp(from, "{n%", 3) == 0) {
+            int64_t count = 0;
+            for (from += 3; from < end && *from >= '0' && *from <= '9'; from++)
+                count = count * 10 + *from - '0';
+            from += from < end; /* the brace */
+            append_number(text, count > 0 ? n % count : n);
         } else if (end - from >= 4 && memcmp(from, "{us}", 4) == 0) {
             append_number(text, us);
             from += 4;

@@ -70,6 +70,16 @@ def test_placeholders_are_filled(programs):
         assert before <= int(found[2]) <= time.time_ns() // 1000
 
 
+def test_numbers_go_round(programs):
+    with Peer((LENGTH,)) as peer:
+        arguments = ("--header", "Key: key-{n%3}", "--body", "{n%2}{n%")
+        run(programs, "--connections", 1, "--count", 7, *arguments, f"{peer.url}/queue-{{n%4}}/x")
+    found = [
+        re.search(rb"/queue-(\d)/x .*Key: key-(\d)\r.*\r\n\r\n(\d)", request, re.DOTALL) for request in peer.requests
+    ]
+    assert [one.groups() for one in found] == [(b"%d" % (n % 4), b"%d" % (n % 3), b"%d" % (n % 2)) for n in range(7)]
+
+
 @pytest.mark.parametrize("size", [0, 10, 33, 200, 5000])
 def test_body_has_the_size_that_was_asked_for(programs, size):
     with Peer((LENGTH,)) as peer:
