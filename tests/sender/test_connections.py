@@ -7,7 +7,6 @@ import socket
 import ssl
 
 import pytest
-from aiohttp.abc import AbstractResolver
 
 from outrider.domain.attempt import Delivered, Unreachable
 from outrider.sender import HttpSender, exchange
@@ -15,17 +14,14 @@ from outrider.sender import HttpSender, exchange
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class Names(AbstractResolver):
+class Names:
     """Names with fixed addresses."""
 
     def __init__(self, **addresses):
         self._addresses = {name.replace("_", "."): found for name, found in addresses.items()}
 
-    async def resolve(self, host, port=0, family=socket.AF_INET):
-        return [
-            {"hostname": host, "host": address, "port": port, "family": family, "proto": 0, "flags": 0}
-            for address in self._addresses[host]
-        ]
+    async def resolve(self, host, port):
+        return [{"host": address} for address in self._addresses[host]]
 
     async def close(self):
         pass

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
-from aiohttp.abc import AbstractResolver
 
 from outrider.domain.addresses import AddressPolicy
 from outrider.domain.attempt import Blocked, Delivered, Unreachable
@@ -15,17 +12,14 @@ PUBLIC_ONLY = AddressPolicy.production(allow_http=True)
 FIRST_ONLY = AddressPolicy.production(allow_http=True, allowed_networks=("127.0.0.1/32",))
 
 
-class Answers(AbstractResolver):
+class Answers:
     """Gives these addresses for any name; they can be changed."""
 
     def __init__(self, *addresses):
         self.addresses = addresses
 
-    async def resolve(self, host, port=0, family=socket.AF_INET):
-        return [
-            {"hostname": host, "host": address, "port": port, "family": family, "proto": 0, "flags": 0}
-            for address in self.addresses
-        ]
+    async def resolve(self, host, port):
+        return [{"host": address} for address in self.addresses]
 
     async def close(self):
         pass

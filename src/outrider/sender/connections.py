@@ -1,20 +1,19 @@
-"""Connections to destinations: kept for a moment after use, few when idle, all behind the guard."""
+"""Connections to destinations: kept for a moment after use, few when idle."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from functools import lru_cache
-
-from aiohttp import ClientTimeout
-from aiohttp.abc import AbstractResolver
-from aiohttp.client_reqrep import ClientRequest
-from aiohttp.connector import Connection
-from yarl import URL
+from functools import partial
 
 from outrider.domain.addresses import AddressPolicy
-from outrider.sender.guard import Call, Guard
-from outrider.sender.reception import Connector
+from outrider.sender.connecting import Connector
+from outrider.sender.connection import Connection
+from outrider.sender.failures import Stopping
+from outrider.sender.guard import Guard
+from outrider.sender.names import Names
+from outrider.sender.place import Place
+from outrider.sender.resolver import Lookup
 
 DNS_CACHE_S = 10
 
@@ -23,7 +22,7 @@ IDLE_S = 4
 
 
 class Connections:
-    """A pool on aiohttp's connector. Made while the event loop runs."""
+    """A pool. How many are in use is for the caller to bound. Made while the event loop runs."""
 
     def __init__(
         self,
@@ -31,90 +30,113 @@ class Connections:
         *,
         connect_timeout_ms: int,
         most_idle: int,
+        most_body_bytes: int,
         ssl_context: ssl.SSLContext,
-        resolver: AbstractResolver,
+        resolver: Lookup,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._names = Names(resolver, DNS_CACHE_S)
         self._connector = Connector(
-            resolver=resolver,
-            ssl_context=ssl_context,
-            socket_factory=Guard(policy).make_socket,
-            dns_cache_s=DNS_CACHE_S,
-            idle_s=IDLE_S,
+            Guard(policy),
+            self._names,
+            ssl_context,
+            timeout_ms=connect_timeout_ms,
+            make=partial(Connection, most_body_bytes=most_body_bytes, owner=self),
         )
-        self._connect_timeout_s = connect_timeout_ms / 1000
         self._most_idle = most_idle
-        self._place = lru_cache(maxsize=1024)(_place)
-        self._open = 0
-        self._in_use = 0
+        self._open: set[Connection] = set()
+        self._idle: dict[Place, dict[Connection, None]] = {}  # of each place, in the order they were given back
+        self._idle_count = 0
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._all_ended: asyncio.Future[None] | None = None
 
-    async def connect(self, origin: str, call: Call) -> Connection:
-        """A connection, kept or fresh; `call.opened` tells which. Raises TimeoutError, OSError, ClientError."""
-        place = self._place(origin)
-        call.host = f"{place.url.host_subcomponent}:{place.port}"
-        while True:
-            connection = await self._connect_once(place, call)
-            if call.opened or _is_quiet(connection):
+    def take(self, place: Place) -> Connection | None:
+        """A kept connection, the one used last: it is the least likely to have been closed. None without any."""
+        idle = self._idle.get(place)
+        if not idle:
+            return None
+        kept_since = self._loop.time() - IDLE_S
+        while idle:
+            connection, _ = idle.popitem()
+            self._idle_count -= 1
+            if connection.is_open and connection.idle_since >= kept_since:
                 return connection
-            self.drop(connection)
+            connection.close()
+        return None
 
-    async def connect_anew(self, origin: str, call: Call) -> Connection:
-        """A fresh connection; the kept ones are closed, being as stale as the one that failed."""
-        while True:
-            connection = await self.connect(origin, call)
-            if call.opened:
-                return connection
-            self.drop(connection)
+    async def open(self, place: Place, deadline: float) -> Connection:
+        """A fresh connection. Raises what `Connector.connect` does, and Stopping."""
+        connection = None if self.is_closed else await self._connector.connect(place, deadline)
+        if connection is None:
+            raise Stopping
+        if self.is_closed:
+            connection.abort()
+            raise Stopping
+        return connection
 
-    def keep(self, connection: Connection) -> None:
-        """Give back a connection whose exchange is complete."""
-        if self._open - self._in_use >= self._most_idle or not _is_quiet(connection):
-            self.drop(connection)  # at once: an orderly end of TLS would wait for the far end
+    def give_back(self, connection: Connection) -> None:
+        """Keep a connection whose exchange is complete; cut any other, whatever is still under way on it."""
+        if self._idle_count >= self._most_idle or not connection.is_reusable or self.is_closed:
+            connection.abort()  # at once: an orderly end of TLS would wait for the far end
             return
-        self._in_use -= 1
-        connection.release()
+        connection.idle_since = self._loop.time()
+        idle = self._idle.get(connection.place)
+        if idle is None:
+            idle = self._idle[connection.place] = {}
+        idle[connection] = None
+        self._idle_count += 1
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(IDLE_S, self._sweep)
 
-    def drop(self, connection: Connection) -> None:
-        """Cut a connection, whatever is still under way on it."""
-        self._in_use -= 1
-        if connection.transport is not None:
-            connection.transport.abort()
-        connection.close()
+    def drop_idle(self, place: Place) -> None:
+        """Cut the kept connections of a place."""
+        idle = self._idle.pop(place, {})
+        self._idle_count -= len(idle)
+        for connection in idle:
+            connection.abort()
 
     @property
     def is_closed(self) -> bool:
-        return self._connector.closed
+        return self._all_ended is not None
 
     async def close(self) -> None:
-        await self._connector.close(abort_ssl=True)
+        """Cut all connections, those in use as well, and wait until they are gone."""
+        if self._all_ended is None:
+            self._all_ended = self._loop.create_future()
+            if self._sweeper is not None:
+                self._sweeper.cancel()
+            self._idle.clear()
+            for connection in self._open:
+                connection.abort()
+            self._note_end()
+        await self._names.close()
+        await self._all_ended
 
-    async def _connect_once(self, place: ClientRequest, call: Call) -> Connection:
-        call.opened = False
-        call.phase = f"looking up {place.host}"
-        async with asyncio.timeout(self._connect_timeout_s):
-            connection = await self._connector.connect(place, traces=[], timeout=_NO_TIMEOUT)
-        self._in_use += 1
-        protocol = connection.protocol
-        closed = protocol.closed if call.opened and protocol is not None else None
-        if closed is not None:
-            self._open += 1
-            closed.add_done_callback(self._forget)
-        return connection
+    def opened(self, connection: Connection) -> None:
+        """A connection began."""
+        self._open.add(connection)
 
-    def _forget(self, closed: asyncio.Future[None]) -> None:
-        self._open -= 1
-        if not closed.cancelled():
-            closed.exception()  # how it ended was told to whoever used it
+    def ended(self, connection: Connection) -> None:
+        """A connection is no more."""
+        self._open.discard(connection)
+        idle = self._idle.get(connection.place)
+        if idle is not None and connection in idle:
+            del idle[connection]
+            self._idle_count -= 1
+        self._note_end()
 
+    def _note_end(self) -> None:
+        if self._all_ended is not None and not self._open and not self._all_ended.done():
+            self._all_ended.set_result(None)
 
-_NO_TIMEOUT = ClientTimeout(total=None, connect=None, sock_connect=None)
-"""The attempt has its own."""
-
-
-def _place(origin: str) -> ClientRequest:
-    """Where to connect, in the form the connector takes; nothing else of it is used."""
-    return ClientRequest("POST", URL(origin, encoded=True), loop=asyncio.get_running_loop())
-
-
-def _is_quiet(connection: Connection) -> bool:
-    """Whether a connection can take a request: it is to stay open, and nothing came that would pass for an answer."""
-    return connection.protocol is not None and not connection.protocol.should_close
+    def _sweep(self) -> None:
+        """Close what was idle for too long."""
+        kept_since = self._loop.time() - IDLE_S
+        for place, idle in list(self._idle.items()):
+            for connection in [one for one in idle if one.idle_since <= kept_since]:
+                del idle[connection]
+                self._idle_count -= 1
+                connection.close()
+            if not idle:
+                del self._idle[place]
+        self._sweeper = self._loop.call_later(IDLE_S, self._sweep) if self._idle else None

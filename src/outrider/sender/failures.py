@@ -1,4 +1,15 @@
-"""What went wrong, in a sentence for people: no library's or operating system's internals."""
+"""What can go wrong, and a sentence of it for people: no library's or operating system's internals.
+
+Unsendable          nothing was sent: the request would break HTTP
+Stopping            nothing was sent: the sender is closed
+AddressRefused      nothing was sent: the guard turned every address down
+NoAddress           the name has none
+CannotConnect       no connection, or no TLS on it
+Disconnected, Lost  no answer: the connection was closed, or broke
+MalformedResponse   an answer that is not HTTP, or over a limit
+BrokenOff           an answer whose body ended before its end
+Late                the time was over
+"""
 
 from __future__ import annotations
 
@@ -6,56 +17,98 @@ import errno
 import os
 import ssl
 
-from aiohttp import (
-    ClientConnectorCertificateError,
-    ClientConnectorDNSError,
-    ClientConnectorError,
-    ClientPayloadError,
-    ServerDisconnectedError,
-)
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
-
 from outrider.sender.request import Unsendable
 
 HEADER_OVER_LIMIT = "its header is over the limit"
+NOT_HTTP = "it is not HTTP"
 
 
-class BrokenOff(Exception):
-    """The response body ended before its end."""
+class Stopping(Exception):
+    """The sender is closed."""
+
+
+class AddressRefused(Exception):
+    """The guard turned an address down; says why."""
+
+
+class NoAddress(Exception):
+    """A name could not be looked up."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+class CannotConnect(Exception):
+    """There is no connection, or no TLS on it."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+class Disconnected(Exception):
+    """The far end closed the connection, and its answer was not there."""
+
+
+class Lost(Exception):
+    """The connection broke, and the answer was not there."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__()
+        self.cause = cause
 
 
 class MalformedResponse(Exception):
     """The response is not HTTP, or over a limit; says which."""
 
 
-def describe(failure: BaseException, host: str, received: int) -> str | None:
-    """The sentence for a failure of the network or the far end; None for anything else.
+class BrokenOff(Exception):
+    """The response body ended before its end.
 
-    Args:
-        failure: what was raised.
-        host: whom it was about.
-        received: how many bytes of the response body had come.
+    Attributes:
+        received: how many bytes of it had come.
     """
+
+    def __init__(self, received: int) -> None:
+        super().__init__()
+        self.received = received
+
+
+class Late(Exception):
+    """The time was over.
+
+    Attributes:
+        phase: what was being done.
+        limit_ms: the limit that was met, None if it is the attempt's own.
+    """
+
+    def __init__(self, phase: str, limit_ms: int | None = None) -> None:
+        super().__init__()
+        self.phase = phase
+        self.limit_ms = limit_ms
+
+
+def describe(failure: Exception, host: str) -> str | None:
+    """The sentence for a failure of the network or the far end, `host` and port; None for anything else."""
     sentence: str | None = None
     match failure:
         case Unsendable():
             sentence = f"the request cannot be sent: {failure}"
-        case ClientConnectorDNSError():
-            sentence = f"host '{_name(host)}' has no address: {_reason(failure.os_error)}"
-        case ClientConnectorCertificateError():
-            sentence = f"the TLS certificate of {host} is not valid: {_verdict(failure.certificate_error)}"
-        case ClientConnectorError():
-            sentence = _connecting(failure.os_error, host)
-        case BrokenOff() | ClientPayloadError():
-            sentence = f"destination broke off its response after {received} bytes of the body"
+        case Stopping():
+            sentence = "the request was not sent: the server is stopping"
+        case NoAddress():
+            sentence = f"host '{_name(host)}' has no address: {_reason(failure.cause)}"
+        case CannotConnect():
+            sentence = _connecting(failure.cause, host)
+        case Disconnected():
+            sentence = "destination closed the connection before it had answered"
+        case Lost():
+            sentence = f"the connection to {host} was lost before the answer had come: {_reason(failure.cause)}"
         case MalformedResponse():
             sentence = f"destination sent a malformed response: {failure}"
-        case HttpProcessingError():
-            sentence = f"destination sent a malformed response: {_malformation(failure)}"
-        case ServerDisconnectedError():
-            sentence = "destination closed the connection before it had answered"
-        case OSError():
-            sentence = f"the connection to {host} was lost before the answer had come: {_reason(failure)}"
+        case BrokenOff():
+            sentence = f"destination broke off its response after {failure.received} bytes of the body"
     return sentence
 
 
@@ -63,11 +116,13 @@ def _name(host: str) -> str:
     return host.rpartition(":")[0] or host
 
 
-def _connecting(failure: OSError, host: str) -> str:
-    if isinstance(failure, ssl.SSLError):
-        reason = (failure.reason or "no TLS").replace("_", " ").lower()
-        return f"the TLS handshake with {host} failed: {reason}"
-    return f"cannot connect to {host}: {_reason(failure)}"
+def _connecting(cause: OSError, host: str) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        verdict = (cause.verify_message or "refused").rstrip(".")
+        return f"the TLS certificate of {host} is not valid: {verdict}"
+    if isinstance(cause, ssl.SSLError):
+        return f"the TLS handshake with {host} failed: {_reason(cause)}"
+    return f"cannot connect to {host}: {_reason(cause)}"
 
 
 _REASONS = {
@@ -82,21 +137,14 @@ _REASONS = {
 }
 
 
-def _reason(failure: OSError) -> str:
-    code = failure.errno
-    if isinstance(failure, ConnectionResetError):
+def _reason(cause: Exception) -> str:
+    if isinstance(cause, ssl.SSLError):
+        return (cause.reason or "no TLS").replace("_", " ").lower()
+    if isinstance(cause, ConnectionResetError):
         return "connection reset"
+    code = cause.errno if isinstance(cause, OSError) else None
     if code in _REASONS:
         return _REASONS[code]
     if code is not None and code < 0:  # a resolver's code, whose text is its own
-        return (failure.strerror or "unknown name").lower()
+        return (getattr(cause, "strerror", None) or "unknown name").lower()
     return os.strerror(code).lower() if code else "connection failed"
-
-
-def _verdict(failure: Exception) -> str:
-    return (getattr(failure, "verify_message", "") or "refused").rstrip(".")
-
-
-def _malformation(failure: HttpProcessingError) -> str:
-    is_too_long = isinstance(failure, LineTooLong) or isinstance(failure.__cause__, LineTooLong)
-    return HEADER_OVER_LIMIT if is_too_long or "Too many headers" in failure.message else "it is not HTTP"

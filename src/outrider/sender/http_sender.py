@@ -2,14 +2,8 @@
 
     guard → parse → connect or reuse → write → read the head → read the body → judge
 
-The connections and the parsing of responses are aiohttp's. The request is written here: what
-was published must go out byte for byte, and aiohttp's client session would repeat a GET, PUT
-or DELETE that was lost, of its own accord.
-
-A request is written twice in one attempt in a single case: it went out on a kept connection
-which the far end then closed, within a second and with nothing of an answer. That is how a
-connection looks that was closed while idle. The alternative, a failed attempt and a retry after
-its backoff, would repeat the request just as well, only later.
+The client is written here, on httptools' parser: what was published must go out byte for byte, every
+final address must be shown to the guard, and no request may be repeated of a library's own accord.
 """
 
 from __future__ import annotations
@@ -17,18 +11,15 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-from aiohttp.abc import AbstractResolver
-from aiohttp.connector import Connection
-
 from outrider.domain.addresses import AddressPolicy
-from outrider.domain.attempt import Blocked, Outcome, Response, TimedOut, Unreachable, judge
+from outrider.domain.attempt import Blocked, Outcome, TimedOut, Unreachable, judge
 from outrider.ports import OutgoingRequest
 from outrider.sender.connections import Connections
-from outrider.sender.exchange import Exchange, Stale
-from outrider.sender.failures import describe
-from outrider.sender.guard import Call, current_call
+from outrider.sender.exchange import exchange
+from outrider.sender.failures import AddressRefused, Late, Stopping, describe
+from outrider.sender.place import parse_place
 from outrider.sender.request import encode_head, parse_target
-from outrider.sender.resolver import Resolver
+from outrider.sender.resolver import Lookup, Resolver
 
 
 class HttpSender:
@@ -42,7 +33,7 @@ class HttpSender:
         connect_timeout_ms: int = 10_000,
         idle_connections: int = 256,
         ssl_context: ssl.SSLContext | None = None,
-        resolver: AbstractResolver | None = None,
+        resolver: Lookup | None = None,
     ) -> None:
         """Make a sender.
 
@@ -54,16 +45,15 @@ class HttpSender:
             ssl_context: how certificates are checked; against the system's authorities unless given.
             resolver: looks up names; the system's unless given.
         """
+        self._loop = asyncio.get_running_loop()
         self._policy = policy
-        self._response_body_bytes = response_body_bytes
-        self._connect_timeout_ms = connect_timeout_ms
-        self._resolver = Resolver() if resolver is None else resolver
         self._connections = Connections(
             policy,
             connect_timeout_ms=connect_timeout_ms,
             most_idle=idle_connections,
+            most_body_bytes=response_body_bytes,
             ssl_context=_default_ssl_context() if ssl_context is None else ssl_context,
-            resolver=self._resolver,
+            resolver=Resolver() if resolver is None else resolver,
         )
 
     async def send(self, request: OutgoingRequest) -> Outcome:
@@ -71,57 +61,37 @@ class HttpSender:
         refusal = self._policy.refuse_url(request.url)
         if refusal is not None:
             return Blocked(f"destination {refusal}")
-        if self._connections.is_closed:
-            return Unreachable("the request was not sent: the server is stopping")
-        call = Call()
-        token = current_call.set(call)
+        deadline = self._loop.time() + request.timeout_ms / 1000
+        host = ""
         try:
-            async with asyncio.timeout(request.timeout_ms / 1000) as whole:
-                return judge(await self._send(request, call))
-        except TimeoutError:
-            limit_ms = request.timeout_ms if whole.expired() else self._connect_timeout_ms
-            return TimedOut(limit_ms, f"destination did not answer within {limit_ms / 1000:g} s: {call.phase}")
+            if self._connections.is_closed:
+                raise Stopping  # noqa: TRY301 - as if it came from beneath
+            target = parse_target(request.url)
+            head = encode_head(request, target)
+            place = parse_place(target.origin)
+            host = place.shown
+            return judge(await exchange(self._connections, place, head, request.body, deadline))
         except Exception as failure:  # noqa: BLE001 - an outcome is a value, whatever happened
-            return _outcome_of(failure, call)
-        finally:
-            current_call.reset(token)
+            return _outcome_of(failure, host, request.timeout_ms)
 
     async def close(self) -> None:
         """Close the kept connections; those in use are cut."""
         await self._connections.close()
-        await self._resolver.close()
-
-    async def _send(self, request: OutgoingRequest, call: Call) -> Response:
-        target = parse_target(request.url)
-        head = encode_head(request, target)
-        try:
-            connection = await self._connections.connect(target.origin, call)
-            return await self._exchange(connection, head, request.body, call)
-        except Stale:
-            connection = await self._connections.connect_anew(target.origin, call)
-            return await self._exchange(connection, head, request.body, call)
-
-    async def _exchange(self, connection: Connection, head: bytes, body: bytes, call: Call) -> Response:
-        exchange = Exchange(connection, call, self._response_body_bytes)
-        try:
-            return await exchange.run(head, body)
-        finally:
-            if exchange.is_reusable:
-                self._connections.keep(connection)
-            else:
-                self._connections.drop(connection)
 
 
-def _outcome_of(failure: Exception, call: Call) -> Outcome:
-    if call.refusals and not call.opened:
-        return Blocked(f"destination {call.refusals[0]}")
-    sentence = describe(failure, call.host, call.received)
+def _outcome_of(failure: Exception, host: str, timeout_ms: int) -> Outcome:
+    if isinstance(failure, AddressRefused):
+        return Blocked(f"destination {failure}")
+    if isinstance(failure, Late):
+        limit_ms = timeout_ms if failure.limit_ms is None else failure.limit_ms
+        return TimedOut(limit_ms, f"destination did not answer within {limit_ms / 1000:g} s: {failure.phase}")
+    sentence = describe(failure, host)
     if sentence is None:
         # A fault of ours: the loop's handler is where it is seen, the message goes its way.
         asyncio.get_running_loop().call_exception_handler(
-            {"message": f"a request to {call.host} could not be made", "exception": failure}
+            {"message": f"a request to {host} could not be made", "exception": failure}
         )
-        sentence = f"the request to {call.host} could not be made: an internal fault"
+        sentence = f"the request to {host} could not be made: an internal fault"
     return Unreachable(sentence)
 
 

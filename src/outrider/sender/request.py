@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
@@ -66,30 +68,50 @@ def encode_head(request: OutgoingRequest, target: Target) -> bytes:
         raise Unsendable(f"the method {request.method!r} is not a word")
     if not _VISIBLE.fullmatch(target.path) or not _VISIBLE.fullmatch(target.authority):
         raise Unsendable("the URL has characters that must be percent-encoded")
-    lines = [f"{request.method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n".encode()]
+    lines = [f"{request.method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"]
     is_authorized = False
     for name, value in request.headers:
-        lowered = name.lower()
-        if lowered in _OURS:
+        kind = _kind(name)
+        if kind == _LEFT_OUT:
             continue
-        if not _TOKEN.fullmatch(name) or _CONTROL.search(value) is not None:
+        if kind == _INVALID or not (value.isprintable() or _CONTROL.search(value) is None):
             raise Unsendable(f"the header {name!r} has a name or a value with characters that are not allowed")
-        is_authorized = is_authorized or lowered == "authorization"
-        lines.append(_encode_line(name, value))
+        is_authorized = is_authorized or kind == _AUTHORIZATION
+        lines.append(f"{name}: {value}\r\n")
     if target.user_info and not is_authorized:
-        lines.append(b"Authorization: Basic " + base64.b64encode(unquote_to_bytes(target.user_info)) + b"\r\n")
+        credentials = base64.b64encode(unquote_to_bytes(target.user_info)).decode()
+        lines.append(f"Authorization: Basic {credentials}\r\n")
     if request.body or request.method in _EXPECTS_BODY:
-        lines.append(b"Content-Length: %d\r\n" % len(request.body))
-    lines.append(b"\r\n")
-    return b"".join(lines)
+        lines.append(f"Content-Length: {len(request.body)}\r\n")
+    lines.append("\r\n")
+    return _encode(lines)
 
 
-def _encode_line(name: str, value: str) -> bytes:
-    line = f"{name}: {value}\r\n"
+def _encode(lines: Sequence[str]) -> bytes:
+    try:
+        return "".join(lines).encode("latin-1")
+    except UnicodeEncodeError:
+        return b"".join(map(_encode_line, lines))
+
+
+def _encode_line(line: str) -> bytes:
     try:
         return line.encode("latin-1")
     except UnicodeEncodeError:  # text that somebody decoded: its UTF-8 is the best guess
         return line.encode("utf-8", "replace")
+
+
+_PLAIN, _AUTHORIZATION, _LEFT_OUT, _INVALID = range(4)
+
+
+@lru_cache(maxsize=256)
+def _kind(name: str) -> int:
+    lowered = name.lower()
+    if lowered in _OURS:
+        return _LEFT_OUT
+    if not _TOKEN.fullmatch(name):
+        return _INVALID
+    return _AUTHORIZATION if lowered == "authorization" else _PLAIN
 
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")

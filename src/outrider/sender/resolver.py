@@ -8,35 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-
-from aiohttp.abc import AbstractResolver, ResolveResult
+from typing import Protocol, TypedDict
 
 MOST_LOOKUPS = 64
 
 
-class Resolver(AbstractResolver):
+class Found(TypedDict):
+    """One address of a host."""
+
+    host: str
+
+
+class Lookup(Protocol):
+    """Whoever looks up names."""
+
+    async def resolve(self, host: str, port: int) -> Sequence[Found]:
+        """The addresses of a host, in the order to try them. Raises OSError if there are none."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Resolver:
     """The system's resolver."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(MOST_LOOKUPS, thread_name_prefix="resolver")
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int) -> list[Found]:
         """The addresses of a host, in the order to try them. Raises OSError if there are none."""
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port, family)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(place[0]),
-                port=port,
-                family=kind,
-                proto=protocol,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for kind, _, protocol, _, place in found
-        ]
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port, socket.AF_UNSPEC)
+        return [Found(host=str(place[0])) for *_, place in found]
 
     async def close(self) -> None:
         """Wait for no look-up that still runs; there is no way to end one."""
