@@ -67,4 +67,4 @@ def test_statements_are_not_counted_where_the_server_does_not_count_them(postgre
 
 
 def test_main_process_is_not_this_one(postgres):
-    assert postgres._main_process() not in {os.getpid(), os.getppid()}
+    assert postgres.pid not in {os.getpid(), os.getppid()}
