@@ -1,153 +1,249 @@
-"""The composition root: the only file that knows everyone.
+"""The composition root: with `node.py`, the only file that knows everyone.
 
 Start: open the store, once its database can be reached; see that it may be used; build the engine, bind
 the port, make the first tenant or the development users, announce. Stop (SIGTERM, SIGINT): close the port,
 let running requests and attempts end within the drain time, close the store.
+
+With several workers, a parent does what is to be done once, closes the store again, and forks them. Each is a node of
+its own, with a store, an engine, and a listener of the port that they share.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import ipaddress
-import secrets
 import signal
 import socket
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine
+from typing import Any, TextIO, cast
 
-import uvicorn
-from msgspec import structs
+from msgspec import Struct
 
-from outrider.administration.databases import administered
+from outrider.announcement import announce_development, announce_first_tenant, seed_development_users
 from outrider.clock import FollowingClock
-from outrider.database_url import DatabaseUrl, PostgresUrl
-from outrider.development import DEVELOPMENT_TOKENS, DEVELOPMENT_USERS
-from outrider.domain.errors import Malformed, Misconfigured, StoreUnavailable
-from outrider.domain.instant import MINUTE_MS, SECOND_MS, Instant
-from outrider.domain.tenant import Scope, SigningKeys
+from outrider.database_url import DatabaseUrl, PostgresUrl, SqliteFile
+from outrider.domain.errors import Misconfigured
+from outrider.domain.instant import SECOND_MS, Instant
 from outrider.engine.directory import Directory
-from outrider.engine.runtime import Engine
-from outrider.engine.time_keeper import TimeKeeper
-from outrider.http.app import App, create_app
-from outrider.http.connection import Connection
-from outrider.http.proxies import Proxies
-from outrider.observe import LogObserver, MetricsObserver, Observers
-from outrider.ports import Clock, Observer, Store
-from outrider.secret_key import keep_secret_key
-from outrider.sender import HttpSender
+from outrider.listening import listen, listen_beside, reserve, url_of
+from outrider.node import Node, admit, new_name, open_when_reachable
+from outrider.observe import LogObserver, MetricsObserver, Observers, SharedLines, Tallies
+from outrider.ports import Clock, Store
+from outrider.sealing import SecretKey
 from outrider.settings import Loaded, Mode, Settings
-from outrider.storage import check_secret_key, claim, make_folder, open_store
+from outrider.storage import serving_lock
+from outrider.store.sqlite.bells import Bells
+from outrider.supervisor import Seat, Supervisor
 
 try:
     from uvloop import Loop
 except ImportError:  # not made for every platform; asyncio's own loop serves there
     Loop = None  # type: ignore[misc, assignment]
 
-FIRST_TENANT = "default"
+_RECOVER_BATCH = 500
+"""Most leases ended in one transaction."""
 
-SHARED_POLL_MS = 2 * SECOND_MS
-"""How often a node looks for what others stored; they tell it sooner where the database can."""
-
-LONE_POLL_MS = 30 * SECOND_MS
-"""The same where there are no others, but the command line."""
-
-LONE_LEASE_MS = MINUTE_MS
-"""Where nobody else could take a node for dead, a beat more would only be one more sync to the disk."""
-
-REOPEN_MS = SECOND_MS
-"""How long after a database could not be reached it is tried again."""
+_FOR_EVER: Instant = 2**62
 
 
 def run(loaded: Loaded, mode: Mode) -> int:
     """Serve until told to stop; the process's exit code. Raises OutriderError if it cannot start."""
     settings = loaded.settings
     _check_mode(settings, mode)
-    with asyncio.Runner(loop_factory=Loop) as runner:
-        return runner.run(_serve_until_stopped(settings, mode))
-
-
-async def _serve_until_stopped(settings: Settings, mode: Mode) -> int:
-    """Serve; a signal that comes before the server answers ends the start."""
-    starting = asyncio.current_task()
-    assert starting is not None
-    _on_stop(starting.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await _serve(settings, mode)
+    if mode == "serve" and settings.workers > 1:
+        _serve_by_workers(settings)
+    else:
+        _run_until_stopped(_serve_alone(settings, mode))
     return 0
 
 
-async def _serve(settings: Settings, mode: Mode) -> None:
+def _run_until_stopped(starting: Coroutine[Any, Any, None]) -> bool:
+    """Run it on an event loop. A signal that comes before it obeys them itself ends it; whether it came to its end."""
+
+    async def run_() -> bool:
+        task = asyncio.current_task()
+        assert task is not None
+        _on_signal(task.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+            return True
+        return False
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        return runner.run(run_())
+
+
+def _on_signal(act: Callable[[], object]) -> None:
+    """Call `act`, and nothing else, when the process is told to stop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, act)
+
+
+# One process
+
+
+async def _serve_alone(settings: Settings, mode: Mode) -> None:
     clock = FollowingClock()
     metrics = MetricsObserver()
     log = LogObserver(settings.log_level, settings.log_format)
     log.adopt_standard_logging()
     observer = Observers(log, metrics)
     database = settings.database_of(mode)
-    store = await _open_when_reachable(database, settings, clock, observer)
+    store = await open_when_reachable(database, settings, clock, observer)
     try:
-        await claim(store, database, mode)
-        secret_key = settings.secret_key or keep_secret_key(make_folder(settings.data))
-        await check_secret_key(store, database, secret_key)
-        product = await administered(database).product()
-        observer.note("database_opened", database=str(database), **product.facts(settings.database_mode))
-        policy = settings.address_policy(mode)
-        directory = Directory(store, clock, barred_tokens=frozenset() if mode == "dev" else DEVELOPMENT_TOKENS)
-        is_shared = isinstance(database, PostgresUrl)
-        engine = Engine(
+        secret_key = await admit(store, database, settings, mode, observer)
+        node = Node(
+            settings,
+            mode,
+            name=new_name(),
             store=store,
-            sender=HttpSender(policy, response_body_bytes=settings.limits.response_body_bytes),
-            clock=clock,
-            observer=observer,
-            directory=directory,
-            policy=policy,
-            limits=settings.limits,
-            node=f"node_{secrets.token_hex(8)}",
             secret_key=secret_key,
-            max_in_flight=settings.max_in_flight,
-            max_in_flight_per_host=settings.max_in_flight_per_host,
-            schedule_catch_up=settings.schedule_catch_up,
-            lease_ms=settings.node_lease_ms if is_shared else LONE_LEASE_MS,
-            time_keeper=TimeKeeper(store, clock, observer) if is_shared else None,
-            poll_ms=SHARED_POLL_MS if is_shared else LONE_POLL_MS,
+            alone=not isinstance(database, PostgresUrl),
+            clock=clock,
+            metrics=metrics,
+            observer=observer,
         )
-        metrics.watch_in_flight(lambda: engine.dispatcher.in_flight)
-        app = create_app(engine, metrics=metrics.render if settings.metrics else None)
-        listener = _listen(settings.host, settings.port)
-        url = settings.public_url or _url_of(listener)
+        listener = listen(settings.host, settings.port)
+        url = settings.public_url or url_of(listener)
         if mode == "dev":
-            await _seed_development_users(directory, store)
-            _announce_development(url)
+            await seed_development_users(node.directory, store)
+            announce_development(url)
         else:
-            await _announce_first_tenant(directory, url)
-        await engine.start()
-        observer.note("listening", url=url, mode=mode, database=str(database))
-        server = _Server(_uvicorn_config(app, settings), clock, engine.dispatcher.hurry)
-        try:
-            await _answer_until_stopped(server, listener)
-        finally:
-            observer.note("stopping")
-            await engine.drain(max(0, server.stopping_at + settings.drain_timeout_ms - clock.now()))
+            await announce_first_tenant(node.directory, url)
+        await node.serve(
+            lambda: listener,
+            lambda: observer.note("listening", url=url, mode=mode, database=str(database)),
+            lambda answering: _on_signal(answering.stop_or_hurry),
+        )
     finally:
         await store.close()
 
 
-async def _open_when_reachable(database: DatabaseUrl, settings: Settings, clock: Clock, observer: Observer) -> Store:
-    """The store. A database of another machine may start later than this process, and is waited for."""
-    give_up_at = clock.now() + settings.database_wait_ms
-    error = None
-    while True:
+# Several
+
+
+class _Prepared(Struct, frozen=True):
+    """What the parent has done for its workers."""
+
+    secret_key: SecretKey
+    port: socket.socket
+    url: str
+
+
+def _serve_by_workers(settings: Settings) -> None:
+    database = settings.database_of("serve")
+    tallies = Tallies(settings.workers + 1)
+    metrics = MetricsObserver(tallies, row=settings.workers)
+    log = LogObserver(settings.log_level, settings.log_format)
+    log.adopt_standard_logging()
+    observer = Observers(log, metrics)
+    # Kept as long as this process or one of the workers lives.
+    lock = serving_lock(database)
+    prepared: list[_Prepared] = []
+
+    async def prepare() -> None:
+        clock = FollowingClock()
+        store = await open_when_reachable(database, settings, clock, observer, lock=lock)
         try:
-            return await open_store(database, settings, serving=True)
-        except StoreUnavailable as failure:
-            now = clock.now()
-            if not isinstance(database, PostgresUrl) or now >= give_up_at:
-                raise
-            if failure.sentence != error:
-                error = failure.sentence
-                observer.note("database_awaited", database=str(database), error=error)
-            await clock.sleep_until(min(now + REOPEN_MS, give_up_at))
+            secret_key = await admit(store, database, settings, "serve", observer)
+            port = reserve(settings.host, settings.port)
+            url = settings.public_url or url_of(port)
+            await announce_first_tenant(Directory(store, clock), url)
+            if isinstance(database, SqliteFile):
+                await _end_all_leases(store, clock)
+        finally:
+            await store.close()
+        prepared.append(_Prepared(secret_key, port, url))
+
+    if not _run_until_stopped(prepare()):
+        return
+    (for_workers,) = prepared
+    bells = Bells(settings.workers)
+
+    def work(seat: Seat) -> None:
+        _run_until_stopped(_serve_beside(settings, for_workers, seat, bells, tallies))
+
+    Supervisor(settings.workers, new_name, work, _Watcher(settings, database, for_workers.url, observer, metrics)).run()
+
+
+async def _serve_beside(settings: Settings, prepared: _Prepared, seat: Seat, bells: Bells, tallies: Tallies) -> None:
+    """Serve as one of the workers."""
+    starting = asyncio.current_task()
+    assert starting is not None
+    seat.on_word(starting.cancel, starting.cancel)
+    clock = FollowingClock()
+    metrics = MetricsObserver(tallies, row=seat.number)
+    log = LogObserver(settings.log_level, settings.log_format, cast("TextIO", SharedLines(2)))
+    log.adopt_standard_logging()
+    observer = Observers(log, metrics)
+    database = settings.database_of("serve")
+    store = await open_when_reachable(database, settings, clock, observer, bell=bells.of(seat.number))
+    sampling = asyncio.create_task(_sample(metrics, clock), name="sampling")
+    try:
+        for former in seat.former:
+            await store.leave(former, clock.now())
+        node = Node(
+            settings,
+            "serve",
+            name=seat.name,
+            store=store,
+            secret_key=prepared.secret_key,
+            alone=False,
+            clock=clock,
+            metrics=metrics,
+            observer=observer,
+        )
+        await node.serve(
+            lambda: listen_beside(prepared.port),
+            seat.ready,
+            lambda answering: seat.on_word(answering.stop, answering.hurry),
+        )
+    finally:
+        sampling.cancel()
+        await store.close()
+
+
+async def _sample(metrics: MetricsObserver, clock: Clock) -> None:
+    """Show the other workers every second what is in flight here, until cancelled."""
+    while True:
+        metrics.sample()
+        await clock.sleep_until(clock.now() + SECOND_MS)
+
+
+async def _end_all_leases(store: Store, clock: Clock) -> None:
+    """Strike off whoever served before: nobody does now."""
+    while await store.recover(clock.now(), _RECOVER_BATCH, dead_before=_FOR_EVER):
+        pass
+
+
+class _Watcher:
+    """Notes how it goes with the workers."""
+
+    def __init__(
+        self, settings: Settings, database: DatabaseUrl, url: str, observer: Observers, metrics: MetricsObserver
+    ) -> None:
+        self._workers = settings.workers
+        self._database = database
+        self._url = url
+        self._observer = observer
+        self._metrics = metrics
+
+    def serving(self) -> None:
+        self._observer.note(
+            "listening", url=self._url, mode="serve", database=str(self._database), workers=self._workers
+        )
+
+    def lost(self, number: int, process: int, ending: str, cpu_seconds: float) -> None:
+        self._metrics.ended(number, cpu_seconds)
+        self._observer.note("worker_lost", worker=number, process=process, ending=ending)
+
+    def failed(self, number: int, sentence: str) -> None:
+        self._observer.note("worker_failed", worker=number, error=sentence)
+
+    def stopping(self) -> None:
+        self._observer.note("stopping")
 
 
 def _check_mode(settings: Settings, mode: Mode) -> None:
@@ -156,121 +252,6 @@ def _check_mode(settings: Settings, mode: Mode) -> None:
             f"host '{settings.host}' is not a loopback address: development mode has public tokens",
             hint="use 127.0.0.1, or run `outrider serve`",
         )
-
-
-async def _seed_development_users(directory: Directory, store: Store) -> None:
-    """Make the public users, and give them their public keys again if those were rotated."""
-    tenants = {tenant.name: tenant for tenant in await directory.list_tenants()}
-    for user in DEVELOPMENT_USERS:
-        tenant = tenants.get(user.name)
-        if tenant is None:
-            tenant, _ = await directory.create_tenant(user.name)
-        stored = await store.get_keys(tenant.id)
-        keys = user.keys if stored is None else structs.replace(stored, current=user.keys.current, next=user.keys.next)
-        await store.set_keys(tenant.id, keys)
-        if await directory.principal(user.token) is None:
-            await directory.add_token(tenant, user.token, Scope.FULL, "public development token")
-
-
-def _announce_development(url: str) -> None:
-    user = DEVELOPMENT_USERS[0]
-    print("Outrider development server. Copy these into your application's environment:\n")
-    _print_environment(url, user.token, user.keys)
-    print("\nA JavaScript application needs only QSTASH_DEV=true. Stop with Ctrl-C.", flush=True)
-
-
-async def _announce_first_tenant(directory: Directory, url: str) -> None:
-    """On the first start, make a tenant and print, this once, what its applications need."""
-    if await directory.list_tenants():
-        return
-    try:
-        tenant, keys = await directory.create_tenant(FIRST_TENANT)
-    except Malformed as refusal:
-        if refusal.code != "tenant_exists":
-            raise
-        print(f"Another node made tenant '{FIRST_TENANT}' and printed its token.", file=sys.stderr)
-        return
-    _, token = await directory.create_token(tenant.name, Scope.FULL, "first token")
-    _print_environment(url, token, keys)
-    print(
-        f"Made tenant '{FIRST_TENANT}'. The token is shown this once; `outrider token create` makes another.",
-        file=sys.stderr,
-    )
-
-
-def _print_environment(url: str, token: str, keys: SigningKeys) -> None:
-    print(f"QSTASH_URL={url}")
-    print(f"QSTASH_TOKEN={token}")
-    print(f"QSTASH_CURRENT_SIGNING_KEY={keys.current}")
-    print(f"QSTASH_NEXT_SIGNING_KEY={keys.next}", flush=True)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, its signals handled here: it would end the process before the engine has drained."""
-
-    def __init__(self, config: uvicorn.Config, clock: Clock, hurry: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._clock = clock
-        self._hurry = hurry
-        self.stopping_at: Instant = 0
-
-    def stop(self) -> None:
-        """Accept no more and finish what runs; the second time, do not wait for it."""
-        if self.should_exit:
-            self.force_exit = True
-            self._hurry()
-        self.should_exit = True
-        self.stopping_at = self.stopping_at or self._clock.now()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def _answer_until_stopped(server: _Server, listener: socket.socket) -> None:
-    _on_stop(server.stop)
-    await server.serve(sockets=[listener])
-
-
-def _on_stop(act: Callable[[], object]) -> None:
-    """Call `act`, and nothing else, when the process is told to stop."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, act)
-
-
-def _uvicorn_config(app: App, settings: Settings) -> uvicorn.Config:
-    connection = functools.partial(Connection, app, Proxies(settings.trusted_proxies))
-    return uvicorn.Config(
-        app,  # type: ignore[arg-type] # connections call it themselves, and not by ASGI
-        interface="asgi3",
-        http=connection,  # type: ignore[arg-type]
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=max(1, settings.drain_timeout_ms // SECOND_MS),
-        proxy_headers=False,
-    )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as failure:
-        raise Misconfigured(
-            f"cannot listen on {host}:{port}: {failure.strerror}",
-            hint="another process may have the port; choose one with --port",
-        ) from None
-
-
-def _url_of(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _is_loopback(host: str) -> bool:

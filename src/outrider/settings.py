@@ -41,6 +41,15 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="port to listen on; 0 takes a free one")] = 8080
+    workers: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="processes of `serve` that share port and database, to use as many cores; bounds such as "
+            "`max_in_flight` are of each",
+        ),
+    ] = 1
     data: Annotated[Path, Meta(description="folder of the database file, made if missing")] = Path(".outrider")
     database: Annotated[
         SqliteFile | PostgresUrl | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outrider.database_url import DatabaseUrl, PostgresUrl, SqliteFile
 from outrider.domain.errors import Misconfigured
@@ -10,6 +11,10 @@ from outrider.ports import Store
 from outrider.sealing import SecretKey
 from outrider.secret_key import FILE, fingerprint_of
 from outrider.settings import Mode, Settings
+
+if TYPE_CHECKING:
+    from outrider.store.sqlite.bells import Bell
+    from outrider.store.sqlite.lock import ServingLock
 
 ADMINISTRATION_CONNECTIONS = 3
 """What a command needs of a database that others use as well."""
@@ -22,7 +27,32 @@ COPYING = "copy"
 KEY_FINGERPRINT = "secret_key_fingerprint"
 
 
-async def open_store(database: DatabaseUrl, settings: Settings, *, serving: bool, migrate: bool = True) -> Store:
+def serving_lock(database: DatabaseUrl) -> ServingLock | None:
+    """The lock of the one that serves from a file, taken; None for a server's database, which has many nodes.
+
+    Raises Misconfigured if another process has it.
+    """
+    match database:
+        case SqliteFile(path):
+            from outrider.store.sqlite.lock import ServingLock  # noqa: PLC0415 - `outrider --help` needs no database
+
+            make_folder(path.parent)
+            lock = ServingLock(path)
+            lock.acquire()
+            return lock
+        case PostgresUrl():
+            return None
+
+
+async def open_store(
+    database: DatabaseUrl,
+    settings: Settings,
+    *,
+    serving: bool,
+    migrate: bool = True,
+    lock: ServingLock | None = None,
+    bell: Bell | None = None,
+) -> Store:
     """Open a database. A file is made if it is not there, and brought up to date unless somebody serves from it.
 
     Args:
@@ -30,6 +60,8 @@ async def open_store(database: DatabaseUrl, settings: Settings, *, serving: bool
         settings: how many connections, and what may wait.
         serving: whether to deliver from it, rather than to administer it beside those who do.
         migrate: whether the schema on a server is brought up to date.
+        lock: of the one that serves from a file, if the caller has it and keeps it.
+        bell: of a worker, which serves from a file together with others.
 
     Raises Misconfigured, naming the remedy, for what waiting would not mend, and StoreUnavailable.
     """
@@ -38,7 +70,10 @@ async def open_store(database: DatabaseUrl, settings: Settings, *, serving: bool
             from outrider.store.sqlite import SqliteStore  # noqa: PLC0415 - `outrider --help` needs no database
 
             make_folder(path.parent)
-            return await SqliteStore.open(path, max_pending=settings.max_pending, exclusive=serving)
+            exclusive = serving and bell is None
+            return await SqliteStore.open(
+                path, max_pending=settings.max_pending, exclusive=exclusive, lock=lock, bell=bell
+            )
         case PostgresUrl():
             from outrider.store.postgres import PostgresStore  # noqa: PLC0415 - one database is enough
 

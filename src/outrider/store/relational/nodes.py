@@ -13,10 +13,10 @@ EVERY_LEASE = 1_000_000
 """More than a node holds."""
 
 
-async def join(connection: Connection, node: str, now: Instant, until: Instant) -> int:
-    """Enter a node; whoever is alone at the database ends all leases, how many."""
+async def join(connection: Connection, node: str, now: Instant, until: Instant, *, alone: bool = False) -> int:
+    """Enter a node; one that serves alone ends all leases, how many."""
     ended = 0
-    if connection.alone:
+    if alone:
         await connection.execute("strike_off_all")
         ended = await _end_orphans(connection, now, EVERY_LEASE)
     await connection.execute("enter_node", id=node, joined_at=now, until=until)

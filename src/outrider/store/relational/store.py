@@ -48,6 +48,9 @@ _APPLY = Shared[settlements.Batch, list[Verdict]](3, settlements.apply)
 class RelationalStore:
     """A Store over a database. Its drivers say how an operation gets a transaction."""
 
+    _serves_alone = False
+    """Whether no other process delivers from the database."""
+
     def _write(self, do: Operation[R], *, rows: int = 1) -> Awaitable[R]:
         """What `do` returns, once it is committed. It may be run more than once, each time on what is stored then.
 
@@ -266,7 +269,7 @@ class RelationalStore:
     # Nodes
 
     async def join(self, node: str, now: Instant, until: Instant) -> int:
-        return await self._write(lambda connection: nodes.join(connection, node, now, until))
+        return await self._write(lambda connection: nodes.join(connection, node, now, until, alone=self._serves_alone))
 
     async def beat(self, node: str, now: Instant, until: Instant) -> bool:  # noqa: ARG002 - the port's
         return await self._write(lambda connection: nodes.beat(connection, node, until))

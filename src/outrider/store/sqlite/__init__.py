@@ -6,7 +6,8 @@ writer.py      the one thread that writes; group commit
 readers.py     the threads that read, each from its own snapshot
 database.py    how connections are opened; what is done when one fails
 failures.py    SQLite's errors as ours
-lock.py        one process serves
+lock.py        one process serves, or several of which one at a time writes
+bells.py       what those tell one another
 queries/       the SQL, named and described; queries.py makes statements of many rows
 migrations/    the schema; migrations.py applies it
 """

@@ -1,19 +1,21 @@
-"""One process serves from a database: the one that holds the lock on the file beside it.
+"""Locks on files beside the database: who serves from it, and which of several workers writes.
 
-The lock is the operating system's: it ends with the process, however that ends. The file stays.
+The locks are the operating system's: they end with the process, however that ends. The files stay.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from outrider.domain.errors import Misconfigured
 
 
 class ServingLock:
-    """The exclusive lock on `<database>.lock`."""
+    """The exclusive lock on `<database>.lock`: one process serves, or one and those that it has forked since."""
 
     def __init__(self, database: Path) -> None:
         self._database = database
@@ -22,14 +24,7 @@ class ServingLock:
 
     def acquire(self) -> None:
         """Raises Misconfigured naming the database if another process has the lock, or it cannot be made."""
-        try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as failure:
-            raise Misconfigured(
-                f"cannot open the store at '{self._database}': {failure.strerror}",
-                code="store_unreachable",
-                hint="its folder must exist and be writable",
-            ) from None
+        descriptor = _open(self._database, self._path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -49,3 +44,41 @@ class ServingLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+class Turns:
+    """The order in which workers write, by a lock on `<database>.turn`.
+
+    SQLite alone would keep them apart as well, but whoever comes second polls, sleeping for up to 25 ms between
+    two looks: with many short transactions its turn might never come.
+    """
+
+    def __init__(self, database: Path) -> None:
+        """Raises Misconfigured naming the database if the lock cannot be made."""
+        self._descriptor = _open(database, database.with_name(database.name + ".turn"))
+
+    @contextlib.contextmanager
+    def take(self) -> Iterator[None]:
+        """Wait for this process's turn, which ends with the block."""
+        # Without the lock it is SQLite that keeps writers apart.
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _open(database: Path, path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as failure:
+        raise Misconfigured(
+            f"cannot open the store at '{database}': {failure.strerror}",
+            code="store_unreachable",
+            hint="its folder must exist and be writable",
+        ) from None

@@ -10,8 +10,9 @@ from outrider.domain.instant import Instant
 from outrider.store.relational.connection import Connection
 from outrider.store.relational.store import RelationalStore
 from outrider.store.relational.transactions import Operation, Shared
+from outrider.store.sqlite.bells import Bell
 from outrider.store.sqlite.database import Database
-from outrider.store.sqlite.lock import ServingLock
+from outrider.store.sqlite.lock import ServingLock, Turns
 from outrider.store.sqlite.readers import Readers
 from outrider.store.sqlite.writer import Writer
 
@@ -24,10 +25,21 @@ _MIB = 1024 * 1024
 class SqliteStore(RelationalStore):
     """The embedded Store. Use `await SqliteStore.open(path)`, and `close` it."""
 
-    def __init__(self, writer: Writer, readers: Readers | None, lock: ServingLock | None) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        readers: Readers | None,
+        *,
+        lock: ServingLock | None,
+        turns: Turns | None,
+        bell: Bell | None,
+    ) -> None:
         self._writer = writer
         self._readers = readers
         self._lock = lock
+        self._turns = turns
+        self._bell = bell
+        self._serves_alone = bell is None
 
     @classmethod
     async def open(
@@ -38,6 +50,8 @@ class SqliteStore(RelationalStore):
         max_pending_bytes: int = 256 * _MIB,
         busy_timeout_ms: int = 5_000,
         exclusive: bool = True,
+        lock: ServingLock | None = None,
+        bell: Bell | None = None,
     ) -> SqliteStore:
         """Open a database file, which is made if it is not there, or `:memory:`.
 
@@ -49,47 +63,60 @@ class SqliteStore(RelationalStore):
             exclusive: whether to be the one process that serves from this database. Without
                 it, as administration beside a running server needs it, the schema is brought up
                 to date only if nobody serves.
+            lock: the serving lock, if the caller has it already; it stays the caller's.
+            bell: of a worker: one of several processes that serve together. It is not exclusive.
 
         Raises Misconfigured, naming the path and the remedy, if another process serves from the
         database, if it is of a newer release, or if it cannot be opened.
         """
         database = Database(str(path), busy_timeout_ms=busy_timeout_ms, exclusive=exclusive)
-        lock = None
-        if exclusive and not database.in_memory:
-            lock = ServingLock(Path(path))
-            lock.acquire()
+        own_lock = None
+        if exclusive and lock is None and not database.in_memory:
+            own_lock = ServingLock(Path(path))
+            own_lock.acquire()
+        turns = None if bell is None else Turns(Path(path))
         writer = Writer(
             database.open_for_writing,
             where=database.path,
             max_pending=max_pending,
             max_pending_bytes=max_pending_bytes,
+            turns=turns,
         )
         try:
             await writer.write(_open)
         except BaseException:
             await writer.close()
-            if lock is not None:
-                lock.release()
+            if turns is not None:
+                turns.close()
+            if own_lock is not None:
+                own_lock.release()
             raise
         readers = None if database.in_memory else Readers(database.open_for_reading, where=database.path)
-        return cls(writer, readers, lock)
+        return cls(writer, readers, lock=own_lock, turns=turns, bell=bell)
 
     async def close(self) -> None:
+        if self._bell is not None:
+            self._bell.close()
         if self._readers is not None:
             await self._readers.close()
         await self._writer.close()
+        if self._turns is not None:
+            self._turns.close()
+            self._turns = None
         if self._lock is not None:
             self._lock.release()
 
     async def time(self) -> Instant | None:
-        """None: there is one process, and its clock."""
+        """None: there is one machine, and its clock."""
         return None
 
     def listen(self, heard: Callable[[], None]) -> None:
-        """Nobody speaks."""
+        if self._bell is not None:
+            self._bell.listen(heard)
 
     def tell(self) -> None:
-        """Nobody listens."""
+        if self._bell is not None:
+            self._bell.ring()
 
     def _write(self, do: Operation[R], *, rows: int = 1) -> Awaitable[R]:
         return self._writer.write(do, rows=rows)

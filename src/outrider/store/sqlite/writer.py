@@ -4,6 +4,9 @@ Whoever wants something written appends an operation to a queue and awaits its f
 thread takes what waits, runs it all in one transaction, and only after the COMMIT has the
 event loop resolve the futures: one sync to disk, and one call across threads, for the whole group.
 
+Where several processes serve from one file, their writers take turns. A group is taken from the queue when the
+turn has come, so that it has grown while another process committed.
+
 A group that fails is rolled back and split in halves, down to single operations in
 transactions of their own: one that cannot be stored harms its caller alone.
 """
@@ -11,6 +14,7 @@ transactions of their own: one that cannot be stored harms its caller alone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -23,6 +27,7 @@ from outrider.store.relational.transactions import Operation, Shared
 from outrider.store.sqlite.connection import SqliteConnection, run_now
 from outrider.store.sqlite.database import Session
 from outrider.store.sqlite.failures import harms_everybody, translate
+from outrider.store.sqlite.lock import Turns
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -55,15 +60,23 @@ class Writer:
     Args:
         where: the database, as errors name it.
         max_pending, max_pending_bytes: how much may wait before new messages are refused.
+        turns: taken with the writers of other processes; None if there are none.
     """
 
     def __init__(
-        self, open_connection: Callable[[], Connection], *, where: str, max_pending: int, max_pending_bytes: int
+        self,
+        open_connection: Callable[[], Connection],
+        *,
+        where: str,
+        max_pending: int,
+        max_pending_bytes: int,
+        turns: Turns | None = None,
     ) -> None:
         self._session = Session(open_connection)
         self._where = where
         self._max_rows = max_pending
         self._max_bytes = max_pending_bytes
+        self._turn = contextlib.nullcontext if turns is None else turns.take
         self._pending_rows = 0
         self._pending_bytes = 0
         self._loop = asyncio.get_running_loop()
@@ -126,20 +139,21 @@ class Writer:
     # On the thread
 
     def _work(self) -> None:
-        open_for_more = True
-        while open_for_more:
-            group, open_for_more = self._next_group()
-            if group:
+        operation = self._queue.get()
+        while operation is not None:
+            with self._turn():
+                group, open_for_more = self._group_of(operation)
                 self._commit(group)
-                self._call_back(self._resolve, group)
+            self._call_back(self._resolve, group)
+            operation = self._queue.get() if open_for_more else None
         self._session.close()
         self._call_back(self._closed.set_result, None)
 
-    def _next_group(self) -> tuple[list[Waiting], bool]:
-        """What waits, up to the bounds of a group; and whether more may come."""
+    def _group_of(self, first: Waiting) -> tuple[list[Waiting], bool]:
+        """The first and what waits behind it, up to the bounds of a group; and whether more may come."""
         group: list[Waiting] = []
         rows = size = 0
-        operation = self._queue.get()
+        operation: Waiting | None = first
         while operation is not None:
             group.append(operation)
             rows += operation.rows

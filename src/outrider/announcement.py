@@ -1,0 +1,62 @@
+"""The first tenant or the development users, and what is printed of them."""
+
+from __future__ import annotations
+
+import sys
+
+from msgspec import structs
+
+from outrider.development import DEVELOPMENT_USERS
+from outrider.domain.errors import Malformed
+from outrider.domain.tenant import Scope, SigningKeys
+from outrider.engine.directory import Directory
+from outrider.ports import Store
+
+FIRST_TENANT = "default"
+
+
+async def seed_development_users(directory: Directory, store: Store) -> None:
+    """Make the public users, and give them their public keys again if those were rotated."""
+    tenants = {tenant.name: tenant for tenant in await directory.list_tenants()}
+    for user in DEVELOPMENT_USERS:
+        tenant = tenants.get(user.name)
+        if tenant is None:
+            tenant, _ = await directory.create_tenant(user.name)
+        stored = await store.get_keys(tenant.id)
+        keys = user.keys if stored is None else structs.replace(stored, current=user.keys.current, next=user.keys.next)
+        await store.set_keys(tenant.id, keys)
+        if await directory.principal(user.token) is None:
+            await directory.add_token(tenant, user.token, Scope.FULL, "public development token")
+
+
+def announce_development(url: str) -> None:
+    user = DEVELOPMENT_USERS[0]
+    print("Outrider development server. Copy these into your application's environment:\n")
+    _print_environment(url, user.token, user.keys)
+    print("\nA JavaScript application needs only QSTASH_DEV=true. Stop with Ctrl-C.", flush=True)
+
+
+async def announce_first_tenant(directory: Directory, url: str) -> None:
+    """On the first start, make a tenant and print, this once, what its applications need."""
+    if await directory.list_tenants():
+        return
+    try:
+        tenant, keys = await directory.create_tenant(FIRST_TENANT)
+    except Malformed as refusal:
+        if refusal.code != "tenant_exists":
+            raise
+        print(f"Another node made tenant '{FIRST_TENANT}' and printed its token.", file=sys.stderr)
+        return
+    _, token = await directory.create_token(tenant.name, Scope.FULL, "first token")
+    _print_environment(url, token, keys)
+    print(
+        f"Made tenant '{FIRST_TENANT}'. The token is shown this once; `outrider token create` makes another.",
+        file=sys.stderr,
+    )
+
+
+def _print_environment(url: str, token: str, keys: SigningKeys) -> None:
+    print(f"QSTASH_URL={url}")
+    print(f"QSTASH_TOKEN={token}")
+    print(f"QSTASH_CURRENT_SIGNING_KEY={keys.current}")
+    print(f"QSTASH_NEXT_SIGNING_KEY={keys.next}", flush=True)
