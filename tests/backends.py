@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,8 +11,8 @@ from tests.store.postgres_databases import borrow, give_back
 
 from outrider.ports import Store
 from outrider.store.postgres import PostgresStore
-from outrider.store.relational.connection import Connection
 from outrider.store.sqlite import SqliteStore
+from outrider.store.sqlite.bells import Bells
 
 
 def _keep_nothing(_: Path) -> None:
@@ -34,24 +35,6 @@ class Backend(NamedTuple):
     discard: Callable[[Path], None] = _keep_nothing
 
 
-class SharedSqliteStore(SqliteStore):
-    """SQLite for several engines in one process: who joins strikes nobody off, and who tells is heard by all."""
-
-    async def join(self, node: str, now: int, until: int) -> int:
-        async def enter(connection: Connection) -> None:
-            await connection.execute("enter_node", id=node, joined_at=now, until=until)
-
-        await self._write(enter)
-        return 0
-
-    def listen(self, heard: Callable[[], None]) -> None:
-        self._listeners = [*getattr(self, "_listeners", []), heard]
-
-    def tell(self) -> None:
-        for heard in getattr(self, "_listeners", []):
-            heard()
-
-
 async def _open_file(folder: Path) -> Store:
     return await SqliteStore.open(folder / "store.db")
 
@@ -60,12 +43,27 @@ async def _open_memory(_: Path) -> Store:
     return await SqliteStore.open(":memory:")
 
 
-async def _open_shared(folder: Path) -> Store:
-    return await SharedSqliteStore.open(folder / "store.db")
+def _sqlite_workers(most: int = 4) -> Backend:
+    """Several stores on one file, as worker processes have them."""
+    bells: dict[Path, Bells] = {}
+    opened: Counter[Path] = Counter()
 
+    async def open_(folder: Path) -> Store:
+        if folder not in bells:
+            bells[folder] = Bells(most)
+        bell = bells[folder].of(opened[folder])
+        opened[folder] += 1
+        return await SqliteStore.open(folder / "store.db", exclusive=False, bell=bell)
 
-async def _the_same(_: Path, store: Store) -> Store:
-    return store
+    async def another(folder: Path, _: Store) -> Store:
+        return await open_(folder)
+
+    def discard(folder: Path) -> None:
+        if folder in bells:
+            bells.pop(folder).close()
+            del opened[folder]
+
+    return Backend(open_, another, discard=discard)
 
 
 def _postgres(mode: str, *, tells: bool) -> Backend:
@@ -97,6 +95,6 @@ BACKENDS: dict[str, Backend] = {
 OF_STORES: dict[str, Backend] = {**BACKENDS, "sqlite memory": Backend(_open_memory)}
 
 OF_MANY_NODES: dict[str, Backend] = {
-    "sqlite shared": Backend(_open_shared, _the_same),
+    "sqlite workers": _sqlite_workers(),
     **{name: backend for name, backend in BACKENDS.items() if backend.another is not None},
 }
