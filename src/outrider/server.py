@@ -54,19 +54,22 @@ def run(loaded: Loaded, mode: Mode) -> int:
     if mode == "serve" and settings.workers > 1:
         _serve_by_workers(settings)
     else:
-        _run_until_stopped(_serve_alone(settings, mode))
+        _run_until_stopped(_serve_alone(settings, mode), _on_signal)
     return 0
 
 
-def _run_until_stopped(starting: Coroutine[Any, Any, None]) -> bool:
-    """Run it on an event loop. A signal that comes before it obeys them itself ends it; whether it came to its end."""
+def _run_until_stopped(work: Coroutine[Any, Any, None], on_stop: Callable[[Callable[[], object]], None]) -> bool:
+    """Run it on an event loop, and whether it came to its end.
+
+    A word to stop, which has what `on_stop` is given called, cancels it, until it sees to such words itself.
+    """
 
     async def run_() -> bool:
         task = asyncio.current_task()
         assert task is not None
-        _on_signal(task.cancel)
+        on_stop(task.cancel)
         with contextlib.suppress(asyncio.CancelledError):
-            await starting
+            await work
             return True
         return False
 
@@ -157,22 +160,20 @@ def _serve_by_workers(settings: Settings) -> None:
             await store.close()
         prepared.append(_Prepared(secret_key, port, url))
 
-    if not _run_until_stopped(prepare()):
+    if not _run_until_stopped(prepare(), _on_signal):
         return
     (for_workers,) = prepared
     bells = Bells(settings.workers)
 
     def work(seat: Seat) -> None:
-        _run_until_stopped(_serve_beside(settings, for_workers, seat, bells, tallies))
+        serving = _serve_beside(settings, for_workers, seat, bells, tallies)
+        _run_until_stopped(serving, lambda stop: seat.on_word(stop, stop))
 
     Supervisor(settings.workers, new_name, work, _Watcher(settings, database, for_workers.url, observer, metrics)).run()
 
 
 async def _serve_beside(settings: Settings, prepared: _Prepared, seat: Seat, bells: Bells, tallies: Tallies) -> None:
     """Serve as one of the workers."""
-    starting = asyncio.current_task()
-    assert starting is not None
-    seat.on_word(starting.cancel, starting.cancel)
     clock = FollowingClock()
     metrics = MetricsObserver(tallies, row=seat.number)
     log = LogObserver(settings.log_level, settings.log_format, cast("TextIO", SharedLines(2)))
@@ -183,7 +184,8 @@ async def _serve_beside(settings: Settings, prepared: _Prepared, seat: Seat, bel
     sampling = asyncio.create_task(_sample(metrics, clock), name="sampling")
     try:
         for former in seat.former:
-            await store.leave(former, clock.now())
+            if ended := await store.leave(former, clock.now()):
+                observer.note("leases_ended", node=former, leases=ended)
         node = Node(
             settings,
             "serve",

@@ -151,6 +151,10 @@ class ServerProcess:
         self.signal_stop()
         return self._end(timeout_s)
 
+    def wait_for_end(self) -> int:
+        """The exit code, once it has ended."""
+        return self._end()
+
     def stop(self) -> None:
         """End it however it stands."""
         if self._process is not None and self._process.poll() is None:
