@@ -103,8 +103,8 @@ seat.ready()
 """,
     )
     began = [float(line) for line in said if line[0].isdigit()]
-    _, second_pause = [later - earlier for earlier, later in itertools.pairwise(began)]
-    assert second_pause >= LEAST_PAUSE_S
+    pauses = [later - earlier for earlier, later in itertools.pairwise(began)]
+    assert pauses[1] >= LEAST_PAUSE_S
 
 
 def test_what_a_worker_raises_is_shown_and_the_parent_goes_on():
