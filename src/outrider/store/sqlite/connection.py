@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Coroutine, Hashable, Iterable, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, TypeVar, cast
 
 from msgspec import json
@@ -104,12 +105,17 @@ class SqliteConnection:
         """The rowid of the last row.
 
         One statement a row starves beside a busy thread, which takes the interpreter lock after
-        each: 125 rows/s against 3,720.
+        each: 125 rows/s against 3,720. A column that none of the rows has is not bound: to bind None
+        costs ten times what a number does.
         """
+        columns = list(zip(*rows, strict=True))
+        empty = frozenset(number for number, column in enumerate(columns) if column.count(None) == len(rows))
+        filled = [column for number, column in enumerate(columns) if number not in empty]
+        values = list(chain.from_iterable(zip(*filled, strict=True)))
         last = 0
-        for chunk in chunks(rows):
-            parameters = [value for row in chunk for value in row]
-            last = self.raw.execute(with_rows(query, len(chunk)), parameters).lastrowid or 0
+        for start, end in chunks(len(rows)):
+            parameters = values[start * len(filled) : end * len(filled)]
+            last = self.raw.execute(with_rows(query, end - start, empty), parameters).lastrowid or 0
         return last
 
 

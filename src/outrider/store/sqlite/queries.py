@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from msgspec import json
 
-from outrider.store.relational.connection import Row
 from outrider.store.relational.queries import load_queries
 
 SQL = load_queries(Path(__file__).parent / "queries")
 
 MOST_ROWS = 128
 """Of one statement. More rows a statement are hardly faster, and prepared ones are kept in memory."""
+
+CACHED_STATEMENTS = 256
+"""Kept prepared by each connection."""
 
 _VALUES = re.compile(r"VALUES (\((?:\?, )*\?\))")
 
@@ -25,16 +27,26 @@ def listed(values: object) -> str:
     return json.encode(values).decode()
 
 
-def chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Powers of two, so that few statements are ever prepared."""
+def chunks(rows: int) -> Iterator[tuple[int, int]]:
+    """Where the rows of each statement begin and end: few statements, of few sizes, so that few are ever prepared.
+
+    A size has three significant bits, so 61 rows are 56 and 5.
+    """
     start = 0
-    while left := len(rows) - start:
-        size = min(MOST_ROWS, 1 << (left.bit_length() - 1))
-        yield rows[start : start + size]
-        start += size
+    while left := min(MOST_ROWS, rows - start):
+        cut = max(0, left.bit_length() - 3)
+        end = start + (left >> cut << cut)
+        yield start, end
+        start = end
 
 
-@cache
-def with_rows(name: str, count: int) -> str:
-    """A named statement whose VALUES are `(?, …)`, for so many rows."""
-    return _VALUES.sub(lambda row: "VALUES " + ", ".join([row[1]] * count), SQL[name])
+@lru_cache(CACHED_STATEMENTS)
+def with_rows(name: str, count: int, empty: frozenset[int] = frozenset()) -> str:
+    """A named statement whose VALUES are `(?, …)`, for so many rows; the columns that are `empty` are NULL in it."""
+
+    def repeated(row: re.Match[str]) -> str:
+        places = row[1][1:-1].split(", ")
+        values = ", ".join("NULL" if number in empty else place for number, place in enumerate(places))
+        return "VALUES " + ", ".join([f"({values})"] * count)
+
+    return _VALUES.sub(repeated, SQL[name])
