@@ -56,6 +56,13 @@ def test_nulls_are_absent():
     assert item.patch == OptionPatch()
 
 
+def test_items_with_the_same_headers_have_the_same_options():
+    headers = {"Upstash-Delay": "5s", "Upstash-Forward-X": ["1", "2"]}
+    items = batch(GOOD, {**GOOD, "headers": headers}, {**GOOD, "headers": headers}, {**GOOD, "headers": {}}, GOOD)
+    patch = OptionPatch(delay_ms=5000, headers=(("X", "1"), ("X", "2")))
+    assert [item.patch for item in items] == [OptionPatch(), patch, patch, OptionPatch(), OptionPatch()]
+
+
 def test_json_body_is_sent_as_its_text():
     for text in ('{"b": 1.0,  "a": [1,2]}', "[1, 2]", "7", "true"):
         [item] = parse_batch(f'[{{"destination":"https://a.com","body" : {text} }}]'.encode(), LIMITS)

@@ -6,14 +6,19 @@ from outrider.domain.instant import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from outrider.domain.limits import Limits, limits_of
 from outrider.domain.options import CallbackPatch, Deduplication, DeliveryOptions, FlowControl, OptionPatch, Redaction
 from outrider.wire.option_table import FAMILIES, OPTIONS
-from outrider.wire.options import check_first_delivery, default_options, parse_options
+from outrider.wire.options import check_first_delivery, default_options, parse_options, parse_request_options
 
 LIMITS = Limits()
 NOW = 1_767_225_600_000
 
 
 def parse(*headers, query=(), limits=LIMITS):
-    return parse_options(headers, query, limits)
+    """What headers say, in text and as a request has them: it is the same, the first time and the second."""
+    patch = parse_options(headers, query, limits)
+    if all(text.isascii() for header in headers for text in header):
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers]
+        assert [parse_request_options(raw, query, limits) for _ in range(2)] == [patch, patch]
+    return patch
 
 
 SAID = [
@@ -262,6 +267,22 @@ def test_headers_of_a_connection_are_never_forwarded(name):
     )
     assert patch.headers is UNSET
     assert patch.callback.options.headers is UNSET
+
+
+def test_what_is_remembered_of_headers_is_not_what_other_limits_allow():
+    headers = [(b"upstash-retries", b"5"), (b"x-mine", b"1")]
+    assert parse_request_options(headers, (), LIMITS) == OptionPatch(retries=5)
+    with pytest.raises(Malformed, match="over the limit of 4"):
+        parse_request_options(headers, (), Limits(retries=4))
+
+
+def test_header_forward_in_a_request_passes_on_what_this_request_carried():
+    headers = [(b"upstash-header-forward", b"true"), (b"x-mine", b"1")]
+    for value in (b"1", b"2"):
+        patch = parse_request_options([*headers, (b"x-mine", value)], (), LIMITS)
+        assert patch == OptionPatch(headers=(("X-Mine", "1"), ("X-Mine", value.decode())))
+    asked = [("upstash-header-forward", "true")]
+    assert parse_request_options(headers[1:], asked, LIMITS) == OptionPatch(headers=(("X-Mine", "1"),))
 
 
 def test_header_forward_passes_on_what_is_not_ours():

@@ -14,7 +14,7 @@ KIB = 1024
 MIB = 1024 * KIB
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class Limits(Struct, frozen=True, kw_only=True, cache_hash=True):
     """What a tenant may ask for. None means no limit; sizes in bytes, spans in milliseconds."""
 
     messages_per_day: Annotated[int | None, Meta(description="messages a tenant may publish in a UTC day")] = None

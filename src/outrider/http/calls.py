@@ -50,10 +50,6 @@ class Call(Struct, frozen=True):
             written += b"?"  # an empty query is a part of a URL; a group has none
         return parse_target(written, self.request.query)
 
-    def header_texts(self) -> list[tuple[str, str]]:
-        """The headers as text, byte for character: what the parser of options takes."""
-        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.request.headers]
-
     async def body(self, limit: int, hint: str) -> bytes:
         """The whole body, at most `limit` bytes; `hint` says what to do about a larger one.
 

@@ -14,7 +14,7 @@ from outrider.http.publications import PUBLICATION, present_publication
 from outrider.http.routes import Needs, Route
 from outrider.wire.bodies import ids_body
 from outrider.wire.filters import DEAD_LETTER_PARAMETERS, MOST_DEAD_LETTERS, parse_dead_letter_query
-from outrider.wire.options import parse_options
+from outrider.wire.options import parse_request_options
 from outrider.wire.present import DEAD_LETTER, DEAD_LETTER_PAGE, DELETED, present_dead_letter
 from outrider.wire.query import decode_query, split_query
 from outrider.wire.schema import list_of, text, thing
@@ -78,8 +78,8 @@ async def _asked(call: Call, parameters: bytes) -> DeadLetterQuery | None:
 
 def _overrides(call: Call, options: list[tuple[str, str]]) -> OptionPatch:
     """What the request says anew. Its own Content-Type is not the message's: that of a client without body."""
-    headers = [pair for pair in call.header_texts() if pair[0] != "content-type"]
-    return parse_options(headers, options, call.engine.limits)
+    headers = [header for header in call.request.headers if header[0] != b"content-type"]
+    return parse_request_options(headers, options, call.engine.limits)
 
 
 RETRIED = thing(

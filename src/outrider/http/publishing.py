@@ -15,7 +15,7 @@ from outrider.http.routes import Needs, Route
 from outrider.wire.bodies import BATCH, BatchItem, parse_batch
 from outrider.wire.destination import no_llm_provider
 from outrider.wire.names import check_name
-from outrider.wire.options import parse_options
+from outrider.wire.options import parse_request_options
 from outrider.wire.schedules import SCHEDULE_CREATED
 from outrider.wire.schema import ERROR, either, list_of
 
@@ -50,7 +50,7 @@ async def refuse_llm(_call: Call) -> Answer:
 async def _publish(call: Call, queue: str | None) -> Answer:
     limits = call.engine.limits
     target = call.target()
-    patch = parse_options(call.header_texts(), target.options, limits)
+    patch = parse_request_options(call.request.headers, target.options, limits)
     if patch.cron is not UNSET:
         return await schedules.keep(call, target.destination, patch, queue)
     body = await call.body(limits.body_bytes, SEND_A_REFERENCE)

@@ -12,7 +12,7 @@ from outrider.http.answers import Answer
 from outrider.http.calls import SEND_A_REFERENCE, Call
 from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
-from outrider.wire.options import default_options, parse_options
+from outrider.wire.options import default_options, parse_request_options
 from outrider.wire.present import Presented
 from outrider.wire.schedules import SCHEDULE, SCHEDULE_CREATED, present_created, present_schedule
 from outrider.wire.schema import list_of
@@ -21,7 +21,7 @@ from outrider.wire.schema import list_of
 async def create(call: Call) -> Answer:
     """Create a schedule, or overwrite the one that Upstash-Schedule-Id names."""
     target = call.target()
-    patch = parse_options(call.header_texts(), target.options, call.engine.limits)
+    patch = parse_request_options(call.request.headers, target.options, call.engine.limits)
     return await keep(call, target.destination, patch)
 
 

@@ -51,7 +51,8 @@ def parse_batch(body: bytes, limits: Limits) -> list[BatchItem]:
             code="batch_too_long",
             hint="split it into several batches",
         )
-    return [_parse_item(index, item, limits) for index, item in enumerate(raw)]
+    known: dict[bytes, OptionPatch] = {}
+    return [_parse_item(index, item, limits, known) for index, item in enumerate(raw)]
 
 
 def parse_ids(body: bytes, field: str) -> tuple[str, ...] | None:
@@ -155,13 +156,18 @@ def callback_body(message: Message, attempt: Attempt, dead_letter_id: str | None
 
 class _Item(Struct):
     destination: str | None = None
-    headers: dict[str, str | list[str] | None] | None = None
+    headers: Raw = Raw(b"null")
     body: Raw = Raw(b"null")
     queue: str | None = None
 
 
+class _Headers(Struct):
+    headers: dict[str, str | list[str] | None] | None = None
+
+
 _decode_list = msgspec.json.Decoder(list[Raw]).decode
 _decode_item = msgspec.json.Decoder(_Item).decode
+_decode_headers = msgspec.json.Decoder(_Headers).decode
 _decode_text = msgspec.json.Decoder(str).decode
 
 
@@ -180,30 +186,33 @@ def _decode_items(body: bytes) -> list[Raw]:
 _ITEM_HINT = 'write [{"destination": "https://…", "headers": {"Upstash-Delay": "10s"}, "body": "…"}]'
 
 
-def _parse_item(index: int, raw: Raw, limits: Limits) -> BatchItem:
+def _parse_item(index: int, raw: Raw, limits: Limits, known: dict[bytes, OptionPatch]) -> BatchItem:
+    """`known` has the options of items before, by the text of their headers: most items say the same."""
     try:
         item = _decode_item(raw)
         body = _body_of(item.body)
+        said = bytes(item.headers)
+        patch = known.get(said)
+        headers = None if patch else _decode_headers(raw).headers
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"item {index} of the batch: {error}", code="invalid_item", hint=_ITEM_HINT) from None
     try:
-        return _item_of(item, body, limits)
+        check_body_size(len(body), limits)
+        destination = _destination_of(item)
+        if patch is None:
+            patch = known[said] = parse_options(header_pairs(headers or {}), (), limits)
+        queue = None if item.queue is None else check_name("queue", item.queue)
     except (Malformed, TooLarge) as refusal:
         raise type(refusal)(
             f"item {index} of the batch: {refusal.sentence}", code=refusal.code, hint=refusal.hint
         ) from None
+    return BatchItem(destination, patch, body, queue)
 
 
-def _item_of(item: _Item, body: bytes, limits: Limits) -> BatchItem:
-    check_body_size(len(body), limits)
+def _destination_of(item: _Item) -> Destination:
     if not item.destination:
         raise Malformed("it has no destination", code="invalid_item", hint=_ITEM_HINT)
-    return BatchItem(
-        destination=parse_destination(item.destination),
-        patch=parse_options(header_pairs(item.headers or {}), (), limits),
-        body=body,
-        queue=None if item.queue is None else check_name("queue", item.queue),
-    )
+    return parse_destination(item.destination)
 
 
 def _body_of(raw: Raw) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address
 from urllib.parse import unquote_to_bytes
 
@@ -48,12 +49,12 @@ def parse_target(remainder: bytes, query: bytes) -> Target:
     written = _repair(remainder)
     if own.left and _looks_like_url(written):
         written += (b"&" if b"?" in written else b"?") + own.left
-    return Target(_parse(_text_of(written)), own.options, own.token)
+    return Target(_destination(written), own.options, own.token)
 
 
 def parse_destination(text: str) -> Destination:
     """A destination that came as text: of a batch item, say. Raises Malformed."""
-    return _parse(_text_of(_repair(text.strip().encode("utf-8", "replace"))))
+    return _destination(_repair(text.strip().encode("utf-8", "replace")))
 
 
 def check_url(text: str, what: str = "destination") -> str:
@@ -103,6 +104,19 @@ def _repair(written: bytes) -> bytes:
 
 def _looks_like_url(written: bytes) -> bool:
     return _SCHEME.match(written) is not None
+
+
+def _destination(written: bytes) -> Destination:
+    return _known(written) if len(written) <= _LONGEST_KNOWN else _parse(_text_of(written))
+
+
+_LONGEST_KNOWN = 512
+
+
+# Most messages go where others went.
+@lru_cache(maxsize=1024)
+def _known(written: bytes) -> Destination:
+    return _parse(_text_of(written))
 
 
 def _text_of(written: bytes) -> str:
