@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter as Tally
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
@@ -59,9 +58,8 @@ class MetricsObserver:
         self._in_flight.set_function(read)
 
     def events(self, events: Sequence[Event]) -> None:
-        for kind, count in Tally(event.kind for event in events).items():
-            self._states[kind].inc(count)
         for event in events:
+            self._states[event.kind].inc()
             if event.duration_ms is not None and (duration := self._durations.get(event.kind)) is not None:
                 duration.observe(event.duration_ms / 1000)
 
