@@ -69,7 +69,7 @@ class FollowingClock(SystemClock):
     def now(self) -> Instant:
         """Unix time in milliseconds, as the followed clock tells it."""
         if self._base is None:
-            return super().now()
+            return time.time_ns() // 1_000_000
         steady = self._steady_ms()
         if self._owed:
             self._make_up(steady)

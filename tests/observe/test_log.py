@@ -4,6 +4,10 @@ import asyncio
 import io
 import json
 import logging
+import select
+import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -14,12 +18,12 @@ from outrider.observe import LogObserver
 NOON = 1_767_268_800_000
 
 
-class Terminal(io.StringIO):
+class Terminal(io.BytesIO):
     def isatty(self):
         return True
 
 
-class Counted(io.StringIO):
+class Counted(io.BytesIO):
     flushes = 0
 
     def flush(self):
@@ -31,7 +35,7 @@ def event(kind, **facts):
 
 
 def json_lines(level="debug", **methods):
-    stream = io.StringIO()
+    stream = io.BytesIO()
     observer = LogObserver(level, "json", stream)
     for name, argument in methods.items():
         getattr(observer, name)(argument)
@@ -39,7 +43,7 @@ def json_lines(level="debug", **methods):
 
 
 def lines_of(stream):
-    return [json.loads(line) for line in stream.getvalue().splitlines()]
+    return [json.loads(line) for line in stream.getvalue().decode().splitlines()]
 
 
 def test_a_delivery_is_one_line_with_its_facts():
@@ -118,7 +122,7 @@ SECRETS = (
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_secrets_never_reach_a_line(form):
-    stream = io.StringIO()
+    stream = io.BytesIO()
     observer = LogObserver("debug", form, stream)
     token, key, signature, password = SECRETS
     text = (
@@ -128,7 +132,7 @@ def test_secrets_never_reach_a_line(form):
     observer.events([event(EventKind.FAILED, error=text, response=Response(500, (("X-Key", key),), token.encode()))])
     observer.note("store_failed", error=text, body=token.encode(), cause=ValueError(text), parts=[token, {"a": key}])
     observer.note("node_started", token=password, signing_key=password, Authorization=password, keys=(password,))
-    written = stream.getvalue()
+    written = stream.getvalue().decode()
     assert "example.com" in written
     assert "[hidden]" in written
     assert [secret for secret in SECRETS if secret in written] == []
@@ -144,10 +148,10 @@ def test_a_message_id_is_not_taken_for_a_secret():
 @pytest.mark.parametrize("form", ["json", "text"])
 @pytest.mark.parametrize("error", ["a\r\n2026 [info] delivered", "\x1b[2J", "\u202etxet", "\u2028", "\x85"])
 def test_an_error_cannot_write_lines_or_control_a_terminal(form, error):
-    stream = io.StringIO()
+    stream = io.BytesIO()
     observer = LogObserver("info", form, stream)
     observer.events([event(EventKind.FAILED, error=error)])
-    written = stream.getvalue()
+    written = stream.getvalue().decode()
     assert written.count("\n") == 1
     assert written.removesuffix("\n").isprintable() or form == "json"
     assert "\x1b" not in written
@@ -155,17 +159,17 @@ def test_an_error_cannot_write_lines_or_control_a_terminal(form, error):
 
 
 def test_text_is_for_people():
-    stream = io.StringIO()
+    stream = io.BytesIO()
     LogObserver("info", "text", stream).events([event(EventKind.DELIVERED, response=Response(200), duration_ms=5)])
-    (line,) = stream.getvalue().splitlines()
+    (line,) = stream.getvalue().decode().splitlines()
     assert line.startswith("2026-01-01T12:00:00.000+00:00 [info     ] delivered")
     assert line.endswith("message_id=msg_1 tenant=ten_1 status=200 duration_ms=5")
 
 
 def test_auto_is_json_in_a_file_and_text_on_a_terminal():
-    for stream, is_json in ((io.StringIO(), True), (Terminal(), False)):
+    for stream, is_json in ((io.BytesIO(), True), (Terminal(), False)):
         LogObserver("info", "auto", stream).note("engine_started")
-        assert stream.getvalue().startswith("{") == is_json
+        assert stream.getvalue().decode().startswith("{") == is_json
 
 
 def test_a_batch_is_flushed_once_and_nothing_written_is_not_flushed():
@@ -188,6 +192,38 @@ async def test_what_one_turn_of_the_loop_brings_is_flushed_once_at_its_end():
         assert stream.flushes == expected
 
 
+ENDS_BY_A_FAULT = """
+import asyncio
+from outrider.domain.event import Event, EventKind
+from outrider.observe import LogObserver
+
+async def deliver():
+    observer = LogObserver("info", "json")
+    delivered = Event(tenant="ten_1", message_id="msg_1", kind=EventKind.DELIVERED, time=0)
+    observer.events([delivered] * 100)
+    raise SystemExit(3)
+
+asyncio.run(deliver())
+"""
+
+
+def test_standard_error_gets_whole_lines_many_at_once_and_the_last_at_exit():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs:
+        ended = subprocess.run([sys.executable, "-c", ENDS_BY_A_FAULT], stderr=theirs, check=False)
+        ours.setblocking(False)
+        writes = []
+        while select.select([ours], [], [], 0)[0]:
+            writes.append(ours.recv(1_000_000))
+    assert ended.returncode == 3
+    assert b"".join(writes).count(b"\n") == 100
+    assert len(writes) < 10
+    for write in writes:
+        assert write.startswith(b"{")
+        assert write.endswith(b"}\n")
+        assert len(write) <= select.PIPE_BUF
+
+
 @pytest.fixture
 def standard_logging():
     root = logging.getLogger()
@@ -199,14 +235,14 @@ def standard_logging():
 
 @pytest.mark.usefixtures("standard_logging")
 def test_a_trace_in_text_keeps_its_lines():
-    stream = io.StringIO()
+    stream = io.BytesIO()
     LogObserver("info", "text", stream).adopt_standard_logging()
     try:
         int("\x1b[2J")
     except ValueError:
         logging.getLogger("somelibrary").exception("it broke")
-    assert "\nTraceback (most recent call last):\n" in stream.getvalue()
-    assert "\x1b" not in stream.getvalue()
+    assert "\nTraceback (most recent call last):\n" in stream.getvalue().decode()
+    assert "\x1b" not in stream.getvalue().decode()
 
 
 @pytest.mark.usefixtures("standard_logging")

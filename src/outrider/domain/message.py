@@ -107,7 +107,9 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
 
 def host_of(url: str) -> str:
     """The authority of a URL without user info, lower-case."""
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
+    # By hand: urlsplit took 2.3 µs for a URL that it had not seen lately, instead of 0.4.
+    authority = url.partition("://")[2].partition("/")[0].partition("?")[0].partition("#")[0]
+    return authority.rpartition("@")[2].lower()
 
 
 def path_of(url: str) -> str:

@@ -148,9 +148,9 @@ class OptionPatch(Struct, frozen=True, omit_defaults=True, kw_only=True):
         A callback without a retry count of its own takes the message's; a callback of which
         only options but no URL were given is none.
         """
-        said = _said(self)
-        for name in _NOT_DELIVERY:
-            said.pop(name, None)
+        said = {
+            name: value for name in DeliveryOptions.__struct_fields__ if (value := getattr(self, name)) is not UNSET
+        }
         if self.headers is not UNSET:
             said["headers"] = _merge_headers(self.headers, defaults.headers)
         retries = defaults.retries if self.retries is UNSET else self.retries
@@ -161,15 +161,13 @@ class OptionPatch(Struct, frozen=True, omit_defaults=True, kw_only=True):
         return structs.replace(defaults, **said)
 
 
-_NOT_DELIVERY = ("deduplication", "queue", "cron", "cron_jitter_ms", "schedule_id")
-"""Fields of a patch that say where a message goes, not how it is delivered."""
-
-
 def _said(patch: OptionPatch) -> dict[str, object]:
     return {name: value for name in patch.__struct_fields__ if (value := getattr(patch, name)) is not UNSET}
 
 
 def _merge_headers(above: Headers, beneath: Headers) -> Headers:
+    if not beneath:
+        return above
     named = {name.lower() for name, _ in above}
     return above + tuple(pair for pair in beneath if pair[0].lower() not in named)
 

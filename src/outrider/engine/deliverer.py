@@ -15,9 +15,6 @@ message is another node's, and what came of this attempt is refused. That is not
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
 from msgspec import structs
 
 from outrider.domain.attempt import Attempt, Outcome, Unreachable
@@ -32,10 +29,8 @@ from outrider.engine.journal import Journal
 from outrider.engine.membership import Membership
 from outrider.engine.persistence import persist
 from outrider.engine.profiles import Profiles, ProfileUnreadable
-from outrider.ports import Applied, Clock, MessageStore, Observer, Sender, Verdict
+from outrider.ports import Applied, Clock, MessageStore, Observer, OutgoingRequest, Sender, Verdict
 from outrider.wire.outgoing import outgoing_request
-
-T = TypeVar("T")
 
 
 class Deliverer:
@@ -68,7 +63,9 @@ class Deliverer:
         """Attempt the message once and settle it."""
         attempt = await self._attempt(message)
         settlement = self._report(message, attempt, settle(message, attempt))
-        verdict = await persist(lambda: self._apply(settlement), self._clock, self._observer)
+        (verdict,) = await persist(
+            lambda: self._store.apply((settlement,), self._clock.now()), self._clock, self._observer
+        )
         self._follow_up(message, settlement, verdict)
 
     async def _attempt(self, message: Message) -> Attempt:
@@ -79,9 +76,9 @@ class Deliverer:
 
     async def _send(self, message: Message) -> Outcome:
         try:
-            keys = await self._read(lambda: self._directory.keys(message.tenant))
-            injected = await self._read(lambda: self._profiles.headers_for(message.tenant, message.url))
-            return await self._sender.send(outgoing_request(message, keys, self._clock.now(), injected))
+            # A store in trouble costs a message no attempt: what is read, is read once it can be.
+            request = await persist(lambda: self._request(message), self._clock, self._observer)
+            return await self._sender.send(request)
         except ProfileUnreadable as failure:
             self._observer.note("profile_open_failed", message_id=message.id, error=failure.sentence)
             return Unreachable(failure.sentence)
@@ -92,9 +89,10 @@ class Deliverer:
             self._observer.note("attempt_faulted", message_id=message.id, error=repr(fault))
             return Unreachable("the request could not be made: an internal fault, which the server's log describes")
 
-    async def _read(self, read: Callable[[], Awaitable[T]]) -> T:
-        """What is read, once it can be: a store in trouble costs a message no attempt."""
-        return await persist(read, self._clock, self._observer)
+    async def _request(self, message: Message) -> OutgoingRequest:
+        keys = await self._directory.keys(message.tenant)
+        injected = await self._profiles.headers_for(message.tenant, message.url)
+        return outgoing_request(message, keys, self._clock.now(), injected)
 
     def _report(self, message: Message, attempt: Attempt, settlement: Settlement) -> Settlement:
         """The settlement with its ACTIVE entry and its callbacks as messages."""
@@ -105,10 +103,6 @@ class Deliverer:
             settlement,
             lambda report: self._dispatcher.offer(callback_message(message, attempt, report)),
         )
-
-    async def _apply(self, settlement: Settlement) -> Verdict:
-        (verdict,) = await self._store.apply((settlement,), self._clock.now())
-        return verdict
 
     def _follow_up(self, message: Message, offered: Settlement, verdict: Verdict) -> None:
         """Tell what happened, and hand on what is to be delivered next."""

@@ -96,9 +96,12 @@ class Dispatcher:
         newer ones queue behind them.
         """
         now = self._clock.now()
-        if message.due_at > now or not self._has_room(message.host) or not self._membership.holds(now):
+        if message.due_at > now:
             return message
-        self._hold(message.host)
+        host = message.host
+        if not self._has_room(host) or not self._membership.holds(now):
+            return message
+        self._hold(host)
         return structs.replace(message, state=MessageState.LEASED, lease=self._membership.node)
 
     def accept(self, offered: Message, stored: Message | None) -> None:
@@ -112,7 +115,7 @@ class Dispatcher:
             self._attempt(stored)
             return
         if offered.state is MessageState.LEASED:
-            self._release(offered.host)
+            self._release(self._hosts[offered.host])
         if stored is not None and stored.state is MessageState.DUE:
             self.expect(stored.due_at)
             now = self._clock.now()
@@ -122,7 +125,7 @@ class Dispatcher:
     def abandon(self, offered: Message) -> None:
         """Nobody knows whether the offered message was stored; if it was, it is given back to be claimed."""
         if offered.state is MessageState.LEASED:
-            self._start(offered, self._give_back)
+            self._start(self._hosts[offered.host], offered, self._give_back)
 
     def expect(self, due_at: Instant) -> None:
         """Something in the store is due then, perhaps."""
@@ -155,18 +158,18 @@ class Dispatcher:
         for host in self._hosts.values():
             for message in [held for held in host.surplus if held.id in wanted]:
                 host.surplus.remove(message)
-                self._start(message, self._give_back)
+                self._start(host, message, self._give_back)
 
     def review(self) -> None:
         """The node's lease runs again, or its id is another one, or leases were ended that nobody held.
 
         What is held under a former id is let go of: its lease is ended, and it is claimed like any other.
         """
-        for name, host in list(self._hosts.items()):
+        for host in list(self._hosts.values()):
             waiting = len(host.surplus)
             host.surplus = deque(held for held in host.surplus if held.lease == self._membership.node)
             for _ in range(waiting - len(host.surplus)):
-                self._release(name)
+                self._release(host)
             if self._accepting:
                 self._attempt_surplus(host)
         self.look()
@@ -211,10 +214,11 @@ class Dispatcher:
 
     async def drain(self, until: Instant) -> None:
         """After `stop`: let attempts that run end by then, and give back the rest."""
-        surplus = [message for host in self._hosts.values() for message in host.surplus]
-        for message in surplus:
-            self._hosts[message.host].surplus.remove(message)
-            self._release(message.host)
+        surplus = []
+        for host in list(self._hosts.values()):
+            while host.surplus:
+                surplus.append(host.surplus.popleft())
+                self._release(host)
         if surplus:
             # What cannot be given back now is when the node leaves, or when it is struck off.
             with suppress(Unavailable):
@@ -284,28 +288,28 @@ class Dispatcher:
         """Attempt a message that is held, now or when its host has room and the node's lease runs."""
         host = self._hosts[message.host]
         if message.lease != self._membership.node:
-            self._release(message.host)
+            self._release(host)
             return
         host.surplus.append(message)
         self._attempt_surplus(host)
 
     def _attempt_surplus(self, host: _Host) -> None:
         while host.surplus and host.attempting < self._max_per_host and self._membership.holds(self._clock.now()):
-            self._start(host.surplus.popleft(), self._deliver)
+            self._start(host, host.surplus.popleft(), self._deliver)
 
-    def _start(self, message: Message, step: Deliver) -> None:
-        self._hosts[message.host].attempting += 1
-        task = asyncio.create_task(self._run(message, step), name=message.id)
+    def _start(self, host: _Host, message: Message, step: Deliver) -> None:
+        host.attempting += 1
+        task = asyncio.create_task(self._run(host, message, step), name=message.id)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _run(self, message: Message, step: Deliver) -> None:
+    async def _run(self, host: _Host, message: Message, step: Deliver) -> None:
         try:
             await step(message)
         except Exception as fault:  # noqa: BLE001 - whatever it was, this message's place must not leak
             self._observer.note("delivery_faulted", message_id=message.id, error=repr(fault))
         finally:
-            self._ended(message)
+            self._ended(host)
 
     async def _give_back(self, message: Message) -> None:
         lease = message.lease or self._membership.node
@@ -314,31 +318,29 @@ class Dispatcher:
         )
         self.look()
 
-    def _ended(self, message: Message) -> None:
-        host = self._hosts[message.host]
+    def _ended(self, host: _Host) -> None:
         host.attempting -= 1
-        self._release(message.host)
+        self._release(host)
         if self._accepting:
             self._attempt_surplus(host)
 
     def _hold(self, name: str) -> None:
         host = self._hosts.get(name)
         if host is None:
-            host = self._hosts[name] = _Host()
+            host = self._hosts[name] = _Host(name)
         host.held += 1
         self._held += 1
         self._idle.clear()
         if host.held >= self._max_per_host:
             self._saturated.add(name)
 
-    def _release(self, name: str) -> None:
-        host = self._hosts[name]
+    def _release(self, host: _Host) -> None:
         host.held -= 1
         self._held -= 1
         if not host.held:
-            del self._hosts[name]
-        if name in self._saturated and host.held < self._max_per_host and not host.surplus:
-            self._saturated.discard(name)
+            del self._hosts[host.name]
+        if host.name in self._saturated and host.held < self._max_per_host and not host.surplus:
+            self._saturated.discard(host.name)
             self._wake.set()
         elif self._behind:
             self._wake.set()
@@ -359,9 +361,10 @@ class Dispatcher:
 class _Host:
     """What is held of one destination host."""
 
-    __slots__ = ("attempting", "held", "surplus")
+    __slots__ = ("attempting", "held", "name", "surplus")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.held = 0
         self.attempting = 0
         self.surplus: deque[Message] = deque()

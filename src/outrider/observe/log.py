@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from functools import lru_cache
+from select import PIPE_BUF
+from typing import BinaryIO, Literal
 
 import msgspec
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger
 
 from outrider.domain.event import Event
+from outrider.domain.instant import SECOND_MS, Instant
 from outrider.observe.secrets import hide_secrets, plain
 from outrider.observe.severity import SEVERITY_OF_EVENT, Severity, severity_of_note
 from outrider.printable import printable
@@ -21,6 +24,9 @@ from outrider.printable import printable
 LogFormat = Literal["auto", "text", "json"]
 
 _ORDER: dict[Severity, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+_Line = dict[str, object]
+"""Time, level and name first, then the facts."""
 
 
 class LogObserver:
@@ -32,26 +38,24 @@ class LogObserver:
         stream: where; standard error if None.
     """
 
-    def __init__(self, level: Severity = "info", format_: LogFormat = "auto", stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+    def __init__(self, level: Severity = "info", format_: LogFormat = "auto", stream: BinaryIO | None = None) -> None:
+        self._stream = stream or _standard_error()
         self._level = level
         self._flushing = False
-        self._logger = _logger(self._stream, level, format_)
-        self._write_event = {
-            kind: getattr(self._logger, severity)
+        self._render = _renderer(format_, on_terminal=self._stream.isatty())
+        self._written = {
+            kind: (severity, kind.value.lower())
             for kind, severity in SEVERITY_OF_EVENT.items()
             if _ORDER[severity] >= _ORDER[level]
         }
 
     def events(self, events: Sequence[Event]) -> None:
-        write_event = self._write_event
-        written = False
+        wrote = False
         for event in events:
-            write = write_event.get(event.kind)
-            if write is not None:
-                write(event.kind.value.lower(), at=event.time, facts=_facts(event))
-                written = True
-        if written and not self._flushing:
+            if (told := self._written.get(event.kind)) is not None:
+                self._stream.write(self._render(_line_of(event, *told)))
+                wrote = True
+        if wrote and not self._flushing:
             self._flush_soon()
 
     def note(self, name: str, **facts: object) -> None:
@@ -61,7 +65,10 @@ class LogObserver:
 
     def write(self, severity: Severity, name: str, facts: Mapping[str, object]) -> None:
         """Write one line at once; the facts must be plain."""
-        getattr(self._logger, severity)(name, at=None, facts=facts)
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+        head = {"timestamp": moment, "level": severity, "event": name}
+        # Once more at the end: no fact of the same name may stand in their place.
+        self._stream.write(self._render({**head, **facts, **head}))
         self._stream.flush()
 
     def _flush_soon(self) -> None:
@@ -82,75 +89,72 @@ class LogObserver:
         logging.basicConfig(level=logging.WARNING, handlers=[_Adopted(self)], force=True)
 
 
-def _facts(event: Event) -> dict[str, object]:
-    facts: dict[str, object] = {"message_id": event.message_id, "tenant": event.tenant}
+def _standard_error() -> BinaryIO:
+    """Standard error with a buffer of its own: `sys.stderr` makes a system call of every line.
+
+    It passes on whole lines, and no more at once than a pipe takes undivided, so that lines of several
+    processes do not mix. What it holds at exit is written.
+    """
+    stream = open(sys.stderr.fileno(), "wb", buffering=PIPE_BUF, closefd=False)  # noqa: SIM115 - as long as the process
+    atexit.register(stream.flush)
+    return stream
+
+
+def _line_of(event: Event, severity: Severity, name: str) -> _Line:
+    line: _Line = {
+        "timestamp": _iso(event.time),
+        "level": severity,
+        "event": name,
+        "message_id": event.message_id,
+        "tenant": event.tenant,
+    }
     if event.response is not None:
-        facts["status"] = event.response.status
+        line["status"] = event.response.status
     if event.duration_ms is not None:
-        facts["duration_ms"] = event.duration_ms
+        line["duration_ms"] = event.duration_ms
     if event.next_delivery_at is not None:
-        facts["next_delivery_at"] = _iso(event.next_delivery_at)
+        line["next_delivery_at"] = _iso(event.next_delivery_at)
     if event.error is not None:
-        facts["error"] = hide_secrets(event.error)
-    return facts
+        line["error"] = hide_secrets(event.error)
+    return line
 
 
-def _logger(stream: TextIO, level: Severity, format_: LogFormat) -> FilteringBoundLogger:
-    colors = stream.isatty()
-    as_text = format_ == "text" or (format_ == "auto" and colors)
-    renderer = _text_renderer(colors=colors) if as_text else _json
-    logger: FilteringBoundLogger = structlog.wrap_logger(
-        _Lines(stream),
-        processors=[_in_reading_order, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
-    ).bind()
-    return logger
+def _iso(instant: Instant) -> str:
+    seconds, milliseconds = divmod(instant, SECOND_MS)
+    return f"{_iso_seconds(seconds)}.{milliseconds:03}+00:00"
 
 
-class _Lines:
-    """What structlog writes a rendered line to. Does not flush."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._write = stream.write
-
-    def msg(self, line: str) -> None:
-        self._write(line + "\n")
-
-    debug = info = warning = error = msg
+@lru_cache(maxsize=16)
+def _iso_seconds(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _in_reading_order(_logger: object, severity: str, line: EventDict) -> EventDict:
-    """Time, level and name first, and no fact of the same name in their place."""
-    at = line["at"]
-    moment = datetime.now(UTC).isoformat(timespec="milliseconds") if at is None else _iso(at)
-    head = {"timestamp": moment, "level": severity, "event": line["event"]}
-    return {**head, **line["facts"], **head}
-
-
-def _iso(instant: int) -> str:
-    return datetime.fromtimestamp(instant / 1000, UTC).isoformat(timespec="milliseconds")
+def _renderer(format_: LogFormat, *, on_terminal: bool) -> Callable[[_Line], bytes]:
+    """What makes bytes of a line, its end included."""
+    if format_ == "text" or (format_ == "auto" and on_terminal):
+        return _text_renderer(colors=on_terminal)
+    return _json
 
 
 _encoder = msgspec.json.Encoder()
 
 
-def _json(_logger: object, _severity: str, line: EventDict) -> str:
-    return _encoder.encode(line).decode()
+def _json(line: _Line) -> bytes:
+    return _encoder.encode(line) + b"\n"
 
 
-def _text_renderer(*, colors: bool) -> Callable[[object, str, EventDict], str]:
+def _text_renderer(*, colors: bool) -> Callable[[_Line], bytes]:
     console = structlog.dev.ConsoleRenderer(
         colors=colors, sort_keys=False, pad_event_to=16, exception_formatter=structlog.dev.plain_traceback
     )
 
-    def render(logger: object, severity: str, line: EventDict) -> str:
+    def render(line: _Line) -> bytes:
         # A destination chooses parts of an error's text: it must not write lines or colours of its own.
         safe = {
             name: printable(value, keep="\n" if name == "exception" else "") if isinstance(value, str) else value
             for name, value in line.items()
         }
-        return console(logger, severity, safe)
+        return f"{console(None, '', safe)}\n".encode(errors="backslashreplace")
 
     return render
 

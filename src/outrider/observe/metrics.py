@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import accumulate
@@ -59,9 +59,8 @@ class MetricsObserver:
         self._values[self._row.cell(_IN_FLIGHT)] = self._in_flight()
 
     def events(self, events: Sequence[Event]) -> None:
-        for kind, count in Counter(event.kind for event in events).items():
-            self._values[self._states[kind]] += count
         for event in events:
+            self._values[self._states[event.kind]] += 1
             if event.duration_ms is not None and (cells := self._durations.get(event.kind)) is not None:
                 buckets, total = cells
                 seconds = event.duration_ms / 1000
