@@ -140,6 +140,29 @@ async def sender(make_sender):
     return make_sender()
 
 
+class LoopTime:
+    """The event loop's time, which can be put forward: what is due by then is called in the loop's next turn."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop):
+        self._real, self._ahead_s = loop.time, 0.0
+        loop.time = lambda: self._real() + self._ahead_s
+
+    async def advance(self, seconds: float) -> None:
+        """Return when what is due has been called, and what came of that."""
+        self._ahead_s += seconds
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+
+
+TURNS = 5
+"""How many turns of the loop an end that is due takes, from the timer to the task that waits."""
+
+
+@pytest.fixture
+async def loop_time():
+    return LoopTime(asyncio.get_running_loop())
+
+
 def outgoing(url, *, method="POST", headers=(), body=b"hello", timeout_ms=5_000) -> OutgoingRequest:
     return OutgoingRequest(method=method, url=url, headers=headers, body=body, timeout_ms=timeout_ms)
 

@@ -30,12 +30,12 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         place: where it leads.
-        idle_since: when it was given back, by the loop's time.
+        since: when it was given back or taken up again, by the loop's time.
     """
 
     def __init__(self, place: Place, most_body_bytes: int, owner: Owner) -> None:
         self.place = place
-        self.idle_since = 0.0
+        self.since = 0.0
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None

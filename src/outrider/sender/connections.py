@@ -55,11 +55,12 @@ class Connections:
         idle = self._idle.get(place)
         if not idle:
             return None
-        kept_since = self._loop.time() - IDLE_S
+        now = self._loop.time()
         while idle:
             connection, _ = idle.popitem()
             self._idle_count -= 1
-            if connection.is_open and connection.idle_since >= kept_since:
+            if connection.is_open and connection.since >= now - IDLE_S:
+                connection.since = now
                 return connection
             connection.close()
         return None
@@ -79,7 +80,7 @@ class Connections:
         if self._idle_count >= self._most_idle or not connection.is_reusable or self.is_closed:
             connection.abort()  # at once: an orderly end of TLS would wait for the far end
             return
-        connection.idle_since = self._loop.time()
+        connection.since = self._loop.time()
         idle = self._idle.get(connection.place)
         if idle is None:
             idle = self._idle[connection.place] = {}
@@ -133,7 +134,7 @@ class Connections:
         """Close what was idle for too long."""
         kept_since = self._loop.time() - IDLE_S
         for place, idle in list(self._idle.items()):
-            for connection in [one for one in idle if one.idle_since <= kept_since]:
+            for connection in [one for one in idle if one.since <= kept_since]:
                 del idle[connection]
                 self._idle_count -= 1
                 connection.close()

@@ -24,20 +24,20 @@ async def exchange(connections: Connections, place: Place, head: bytes, body: by
     """Send a request to a place. Raises what `failures` lists."""
     kept = connections.take(place)
     if kept is not None:
-        loop = asyncio.get_running_loop()
-        asked_at = loop.time()
         try:
-            return await _ask(connections, kept, head, body, deadline)
+            return await kept.ask(head, body, deadline)
         except (Disconnected, Lost):
-            is_stale = not kept.has_heard and loop.time() - asked_at < STALE_WITHIN_S
-            if not is_stale or connections.is_closed:
+            if connections.is_closed or not _was_stale(kept):
                 raise
-        connections.drop_idle(place)  # they are as stale as the one that failed
-    return await _ask(connections, await connections.open(place, deadline), head, body, deadline)
-
-
-async def _ask(connections: Connections, connection: Connection, head: bytes, body: bytes, deadline: float) -> Response:
+            connections.drop_idle(place)  # they are as stale as the one that failed
+        finally:
+            connections.give_back(kept)
+    fresh = await connections.open(place, deadline)
     try:
-        return await connection.ask(head, body, deadline)
+        return await fresh.ask(head, body, deadline)
     finally:
-        connections.give_back(connection)
+        connections.give_back(fresh)
+
+
+def _was_stale(kept: Connection) -> bool:
+    return not kept.has_heard and asyncio.get_running_loop().time() - kept.since < STALE_WITHIN_S

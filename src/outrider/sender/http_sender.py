@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from functools import lru_cache
 
 from outrider.domain.addresses import AddressPolicy
 from outrider.domain.attempt import Blocked, Outcome, TimedOut, Unreachable, judge
@@ -18,7 +19,7 @@ from outrider.sender.connections import Connections
 from outrider.sender.exchange import exchange
 from outrider.sender.failures import AddressRefused, Late, Stopping, describe
 from outrider.sender.place import parse_place
-from outrider.sender.request import encode_head, parse_target
+from outrider.sender.request import MOST_KNOWN, encode_head, parse_target
 from outrider.sender.resolver import Lookup, Resolver
 
 
@@ -46,7 +47,7 @@ class HttpSender:
             resolver: looks up names; the system's unless given.
         """
         self._loop = asyncio.get_running_loop()
-        self._policy = policy
+        self._refuse_url = lru_cache(maxsize=MOST_KNOWN)(policy.refuse_url)
         self._connections = Connections(
             policy,
             connect_timeout_ms=connect_timeout_ms,
@@ -58,7 +59,7 @@ class HttpSender:
 
     async def send(self, request: OutgoingRequest) -> Outcome:
         """Call the destination once, all within the request's timeout. Raises nothing but CancelledError."""
-        refusal = self._policy.refuse_url(request.url)
+        refusal = self._refuse_url(request.url)
         if refusal is not None:
             return Blocked(f"destination {refusal}")
         deadline = self._loop.time() + request.timeout_ms / 1000

@@ -30,6 +30,7 @@ class Reception:
     Attributes:
         has_heard: whether anything came since the request.
         has_head: whether the head of the answer is there.
+        is_reusable: whether the answer is whole, nothing came behind it, and the connection is to stay open.
     """
 
     __slots__ = (
@@ -37,9 +38,7 @@ class Reception:
         "_chunks",
         "_fault",
         "_fields",
-        "_has_surplus",
         "_headers",
-        "_is_complete",
         "_is_persistent",
         "_most_body_bytes",
         "_overhead",
@@ -50,6 +49,7 @@ class Reception:
         "_status",
         "has_head",
         "has_heard",
+        "is_reusable",
     )
 
     def __init__(self, most_body_bytes: int) -> None:
@@ -64,6 +64,7 @@ class Reception:
         """Begin anew: a request is about to go out, and what comes next is its answer."""
         self.has_heard = False
         self.has_head = False
+        self.is_reusable = False
         self._status = 0
         self._reason_bytes = 0
         self._fields: list[tuple[bytes, bytes]] = []
@@ -75,8 +76,6 @@ class Reception:
         self._response: Response | None = None
         self._fault = ""
         self._is_persistent = False
-        self._is_complete = False
-        self._has_surplus = False
 
     def feed(self, data: bytes) -> Response | None:
         """The response, once it is whole or its body over the cap. Raises MalformedResponse."""
@@ -100,11 +99,6 @@ class Reception:
         if failure is None and _ends_with_connection(self._headers):
             return self._respond()
         raise BrokenOff(self._body_bytes)
-
-    @property
-    def is_reusable(self) -> bool:
-        """Whether the last answer was whole, nothing came behind it, and the connection is to stay open."""
-        return self._is_complete and self._is_persistent and not self._has_surplus
 
     def close(self) -> None:
         """Let go of the parser, which holds on to this."""
@@ -130,7 +124,7 @@ class Reception:
 
     def on_message_begin(self) -> None:
         if self._response is not None:
-            self._has_surplus = True
+            self.is_reusable = False
 
     def on_status(self, reason: bytes) -> None:
         self._reason_bytes += len(reason)
@@ -141,7 +135,7 @@ class Reception:
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        if self._has_surplus:
+        if self._response is not None:
             return
         parser = self._parser
         assert parser is not None
@@ -165,7 +159,7 @@ class Reception:
             self._body_bytes += len(data)
 
     def on_message_complete(self) -> None:
-        if self._has_surplus:
+        if self._response is not None:
             return
         if not self.has_head:  # an interim response: the answer is yet to come
             self._fields = []
@@ -175,7 +169,7 @@ class Reception:
         if len(self._fields) > MOST_FIELDS:  # with those of the trailer
             self._fault = HEADER_OVER_LIMIT
         self._response = self._respond()
-        self._is_complete = not self._response.truncated
+        self.is_reusable = self._is_persistent and not self._response.truncated
 
     def _respond(self) -> Response:
         body = b"".join(self._chunks)
@@ -191,8 +185,9 @@ class Reception:
             lengths = [len(name) + len(value) for name, value in fields]
             if max(lengths, default=0) > LONGEST_FIELD or sum(lengths) > LONGEST_HEADER:
                 return HEADER_OVER_LIMIT
-        if any("\0" in value for _, value in self._headers):
-            return NOT_HTTP
+        for _, value in self._headers:
+            if "\0" in value:
+                return NOT_HTTP
         return ""
 
 

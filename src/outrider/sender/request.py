@@ -16,12 +16,15 @@ from msgspec import Struct
 
 from outrider.ports import OutgoingRequest
 
+MOST_KNOWN = 512
+"""How many destinations' URLs are remembered as taken apart and checked; each is at most 8 KiB."""
+
 
 class Unsendable(Exception):
     """The request cannot be put on the wire; says why."""
 
 
-class Target(Struct, frozen=True):
+class Target(Struct, frozen=True, cache_hash=True):
     """A URL taken apart, nothing decoded.
 
     Attributes:
@@ -40,6 +43,7 @@ class Target(Struct, frozen=True):
 _URL = re.compile(r"(?P<scheme>https?)://(?:(?P<user>[^/?#]*)@)?(?P<authority>[^/?#@]+)(?P<path>[^#]*)", re.IGNORECASE)
 
 
+@lru_cache(maxsize=MOST_KNOWN)
 def parse_target(url: str) -> Target:
     """Take apart a URL that the address policy has passed. Raises Unsendable."""
     match = _URL.match(url)
@@ -64,11 +68,7 @@ def encode_head(request: OutgoingRequest, target: Target) -> bytes:
     Raises:
         Unsendable: the method, a name or a value would break the message.
     """
-    if not _TOKEN.fullmatch(request.method):
-        raise Unsendable(f"the method {request.method!r} is not a word")
-    if not _VISIBLE.fullmatch(target.path) or not _VISIBLE.fullmatch(target.authority):
-        raise Unsendable("the URL has characters that must be percent-encoded")
-    lines = [f"{request.method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"]
+    lines = [_opening(request.method, target)]
     is_authorized = False
     for name, value in request.headers:
         kind = _kind(name)
@@ -85,6 +85,15 @@ def encode_head(request: OutgoingRequest, target: Target) -> bytes:
         lines.append(f"Content-Length: {len(request.body)}\r\n")
     lines.append("\r\n")
     return _encode(lines)
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _opening(method: str, target: Target) -> str:
+    if not _TOKEN.fullmatch(method):
+        raise Unsendable(f"the method {method!r} is not a word")
+    if not _VISIBLE.fullmatch(target.path) or not _VISIBLE.fullmatch(target.authority):
+        raise Unsendable("the URL has characters that must be percent-encoded")
+    return f"{method} {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"
 
 
 def _encode(lines: Sequence[str]) -> bytes:
