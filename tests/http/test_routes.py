@@ -49,6 +49,13 @@ def test_whatever_stands_behind_publish_is_the_destination(raw):
     assert found("POST", b"/v2/publish/" + raw).params == {"destination": raw}
 
 
+def test_a_path_leads_to_the_same_place_again_and_elsewhere_by_another_method():
+    for _ in range(2):
+        assert found("GET", b"/v2/messages/msg_1").route.needs is Needs.READ
+        assert found("DELETE", b"/v2/messages/msg_1").route.needs is Needs.CHANGE
+        assert found("GET", b"/v2/messages/msg_2").params == {"id": b"msg_2"}
+
+
 def test_words_are_matched_in_any_case_and_parameters_keep_theirs():
     match = found("GET", b"/v2/Messages/msg_AbC")
     assert match.path == "/v2/messages/{id}"

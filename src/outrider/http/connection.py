@@ -150,9 +150,11 @@ class Connection(asyncio.Protocol):
             request.caller_ip = self._proxies.caller(self._peer, request.headers)
         if not request.body.is_whole:
             request.body.on_wanted = self._go_on
-        self._server.tasks.add(self._loop.create_task(self._answer(request)))
+        self._task = self._loop.create_task(self._answer(request))
+        self._server.tasks.add(self._task)
 
     async def _answer(self, request: Request) -> None:
+        task = self._task  # of this request; that of the next one may begin before this one ends
         try:
             answer = await self._app.answer(request)
             self._finish(request, answer)
@@ -160,7 +162,7 @@ class Connection(asyncio.Protocol):
             self._close()
             raise
         finally:
-            self._server.tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._server.tasks.discard(task)
 
     def _go_on(self) -> None:
         """The body is waited for."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -69,11 +70,16 @@ class _Place(Struct, frozen=True):
     allowed: tuple[str, ...]
 
 
+_LONGEST_KNOWN = 512
+"""A longer path is looked up each time, which bounds what is remembered to about 1 MiB."""
+
+
 class RouteTable:
-    """Finds the route of a request."""
+    """Finds the route of a request; where it went for a short path is remembered."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
+        self._known = lru_cache(maxsize=1024)(self._look_up)
         self._places: dict[bytes, list[_Place]] = {}
         by_path: dict[str, dict[str, Route]] = {}
         for route in self.routes:
@@ -86,6 +92,9 @@ class RouteTable:
 
     def find(self, method: str, raw_path: bytes) -> Found | None:
         """Where the request leads; None if no route has its path."""
+        return (self._known if len(raw_path) <= _LONGEST_KNOWN else self._look_up)(method, raw_path)
+
+    def _look_up(self, method: str, raw_path: bytes) -> Found | None:
         allowed: list[str] = []
         elsewhere = ""
         for place in self._places.get(_first_word(raw_path), ()):
