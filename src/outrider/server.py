@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import signal
 import socket
@@ -84,6 +85,16 @@ def _on_signal(act: Callable[[], object]) -> None:
         loop.add_signal_handler(number, act)
 
 
+def _set_aside() -> None:
+    """Keep what was made so far, which stays, from the garbage collector.
+
+    To look through it takes 15 ms, seen in the slowest of 100 answers: 19 ms without, 34 ms with. Forked
+    processes would copy every page of it, besides.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 # One process
 
 
@@ -115,6 +126,7 @@ async def _serve_alone(settings: Settings, mode: Mode) -> None:
             announce_development(url)
         else:
             await announce_first_tenant(node.directory, url)
+        _set_aside()
         await node.serve(
             lambda: listener,
             lambda: observer.note("listening", url=url, mode=mode, database=str(database)),
@@ -164,6 +176,7 @@ def _serve_by_workers(settings: Settings) -> None:
         return
     (for_workers,) = prepared
     bells = Bells(settings.workers)
+    _set_aside()
 
     def work(seat: Seat) -> None:
         serving = _serve_beside(settings, for_workers, seat, bells, tallies)

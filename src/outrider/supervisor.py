@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import select
 import signal
@@ -127,9 +126,6 @@ class Supervisor:
 
     def run(self) -> None:
         """Until told to stop and all workers have ended. Raises OutriderError if one cannot begin at the start."""
-        # What is there already is looked through by no worker's garbage collector, and so stays shared.
-        gc.collect()
-        gc.freeze()
         with _signals() as signals:
             while not self._stopping or any(worker.process for worker in self._workers):
                 if not self._stopping:

@@ -47,30 +47,39 @@ class ServingLock:
 
 
 class Turns:
-    """The order in which workers write, by a lock on `<database>.turn`.
+    """The order in which workers write, by a lock on `<database>.turn`, and one on `<database>.next` of who is next.
 
     SQLite alone would keep them apart as well, but whoever comes second polls, sleeping for up to 25 ms between
-    two looks: with many short transactions its turn might never come.
+    two looks: with many short transactions its turn might never come. One lock is not enough either: who has just
+    given it up is back for it before the other is awake. With the second, which the other holds meanwhile, the
+    slowest of 100 answers took 15 ms instead of 19, and 5 % more messages went through.
     """
 
     def __init__(self, database: Path) -> None:
-        """Raises Misconfigured naming the database if the lock cannot be made."""
-        self._descriptor = _open(database, database.with_name(database.name + ".turn"))
+        """Raises Misconfigured naming the database if the locks cannot be made."""
+        self._turn = _open(database, database.with_name(database.name + ".turn"))
+        self._next = _open(database, database.with_name(database.name + ".next"))
 
     @contextlib.contextmanager
     def take(self) -> Iterator[None]:
         """Wait for this process's turn, which ends with the block."""
-        # Without the lock it is SQLite that keeps writers apart.
-        with contextlib.suppress(OSError):
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        _lock(self._next, fcntl.LOCK_EX)
+        _lock(self._turn, fcntl.LOCK_EX)
+        _lock(self._next, fcntl.LOCK_UN)
         try:
             yield
         finally:
-            with contextlib.suppress(OSError):
-                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            _lock(self._turn, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        os.close(self._turn)
+        os.close(self._next)
+
+
+def _lock(descriptor: int, how: int) -> None:
+    # Where locks cannot be had, it is SQLite that keeps writers apart.
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, how)
 
 
 def _open(database: Path, path: Path) -> int:
