@@ -17,7 +17,7 @@ import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any, TextIO, cast
+from typing import Any
 
 from msgspec import Struct
 
@@ -29,7 +29,7 @@ from outrider.domain.instant import SECOND_MS, Instant
 from outrider.engine.directory import Directory
 from outrider.listening import listen, listen_beside, reserve, url_of
 from outrider.node import Node, admit, new_name, open_when_reachable
-from outrider.observe import LogObserver, MetricsObserver, Observers, SharedLines, Tallies
+from outrider.observe import LogObserver, MetricsObserver, Observers, Tallies
 from outrider.ports import Clock, Store
 from outrider.sealing import SecretKey
 from outrider.settings import Loaded, Mode, Settings
@@ -189,7 +189,7 @@ async def _serve_beside(settings: Settings, prepared: _Prepared, seat: Seat, bel
     """Serve as one of the workers."""
     clock = FollowingClock()
     metrics = MetricsObserver(tallies, row=seat.number)
-    log = LogObserver(settings.log_level, settings.log_format, cast("TextIO", SharedLines(2)))
+    log = LogObserver(settings.log_level, settings.log_format)
     log.adopt_standard_logging()
     observer = Observers(log, metrics)
     database = settings.database_of("serve")
