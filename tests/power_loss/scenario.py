@@ -97,6 +97,11 @@ class Clients:
         body = self._body()
         await self._account.publish(body, self.computer.engine.publisher.publish(self._request(body)))
 
+    async def publish_plainly(self) -> None:
+        """Publish what nothing holds back; raises what the publisher raises."""
+        request = PublishRequest(tenant=self.tenant, destination=Url(URLS[0]), patch=OptionPatch(), body=self._body())
+        await self._account.publish(request.body, self.computer.engine.publisher.publish(request))
+
     async def enqueue(self) -> None:
         body = self._body()
         request = self._request(body, queue=self._chance.choice(QUEUES))

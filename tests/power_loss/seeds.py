@@ -1,4 +1,4 @@
-"""One seed: a few lives of one computer, each ended by a loss of power, and what is found after each."""
+"""One seed: a few lives of one computer, what ends each of them, and what is found after it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -14,7 +14,7 @@ from unittest import mock
 
 from tests.power_loss.account import Account
 from tests.power_loss.computer import DATABASE, Computer
-from tests.power_loss.fates import Power
+from tests.power_loss.fates import Power, Trouble
 from tests.power_loss.scenario import LIMITS, RETENTION_MS, Clients
 
 from outrider.domain import message
@@ -33,12 +33,23 @@ FROM_NOTHING = 0.1
 """How many seeds begin without a database, so that the power may go while it is made."""
 
 
+FEW_ROUNDS = 4
+"""How often clients call while the disk fails."""
+
+CALLS_THAT_FAIL = tuple(
+    map(frozenset, (["write"], ["sync"], ["read"], ["write", "sync"], ["open", "read", "write", "truncate", "sync"]))
+)
+
+RECOVERED_WITHIN_MS = 5 * SECOND_MS
+
+
 @dataclass
 class Result:
     """Attributes:
     broken: promises that were not kept, as sentences.
-    accepted, told: messages and events that had to survive.
-    cuts: where the power went: after so many changes.
+    accepted, told: messages that were accepted, and events of what was told last.
+    cuts: where the power went: at which change to the disk.
+    failures: calls to the disk that failed, where it was made to.
     """
 
     seed: int
@@ -46,12 +57,14 @@ class Result:
     accepted: int = 0
     told: int = 0
     cuts: list[int] = field(default_factory=list)
+    failures: int = 0
 
 
 class Life:
     """What of a seed outlasts a loss of power."""
 
     def __init__(self, seed: int) -> None:
+        self.result = Result(seed)
         self.chance = Random(seed)
         self.account = Account(RETENTION_MS)
         self.clients = Clients(self.chance, self.account)
@@ -81,45 +94,88 @@ class Life:
             self.now = self.clients.computer.clock.now() + self.chance.choice((0, SECOND_MS, RETENTION_MS))
             shutil.rmtree(folder)
 
+    async def live(self, computer: Computer) -> bool:
+        """Find what was promised, then promise more until the power is off or the clients have done.
 
-async def run(seed: int) -> Result:
-    """Run one seed."""
-    result = Result(seed)
+        Returns whether the service was there to the end.
+        """
+        result = self.result
+        try:
+            await computer.open()
+            result.broken += await examine(computer, self)
+            await computer.engine.start()
+            await self.clients.arrive()
+        except OutriderError as error:
+            if not computer.fate.is_off:
+                result.broken.append(f"the store does not work on: {error}")
+            return False
+        await self.clients.work(ROUNDS)
+        result.accepted, result.told = len(self.account.accepted), len(self.account.told)
+        return not computer.fate.is_off
+
+    async def lose_power(self, computer: Computer) -> None:
+        self.result.cuts.append(computer.fate.changes)
+        self.contents = await computer.lose_power(self.chance.getrandbits(32))
+        self.account.forget_unanswered()
+
+    def ids(self) -> AbstractContextManager[object]:
+        """While this lasts, ids are drawn from the seed too."""
+        return mock.patch.object(message, "_randomness", _Randomness(self.chance))
+
+
+async def lose_power(seed: int) -> Result:
+    """Lives that a loss of power ends, then two that end in order: the store works on, and what it did is there."""
     life = Life(seed)
-    with mock.patch.object(message, "_randomness", _Randomness(life.chance)):
+    with life.ids():
         for _ in range(life.chance.randint(1, 3)):
-            power = Power(goes_at=life.chance.randint(1, CHANGES))
-            async with life.computer(power) as computer:
-                result.broken += await _live(life, computer)
-                life.contents = await computer.lose_power(life.chance.getrandbits(32))
-                life.account.forget_unanswered()
-                result.cuts.append(power.changes)
-        result.accepted, result.told = len(life.account.accepted), len(life.account.told)
+            async with life.computer(Power(goes_at=life.chance.randint(1, CHANGES))) as computer:
+                await life.live(computer)
+                await life.lose_power(computer)
         for _ in range(2):
-            # The store works on, and what it did is there after it was stopped in order.
             async with life.computer(Power()) as computer:
-                result.broken += await _live(life, computer)
-                life.contents = await computer.stop()
-    return result
+                if await life.live(computer):
+                    life.contents = await computer.stop()
+                else:
+                    await life.lose_power(computer)
+    return life.result
 
 
-async def _live(life: Life, computer: Computer) -> list[str]:
-    """Find what was promised, and promise more, until the power is off or the clients have done; what was broken."""
-    broken: list[str] = []
+async def fail(seed: int) -> Result:
+    """One life in which the disk fails for a while, now and again, and the loss of power that ends it."""
+    life = Life(seed)
+    disk = Trouble(life.chance)
+    with life.ids():
+        async with life.computer(disk) as computer:
+            await life.live(computer)
+            for _ in range(life.chance.randint(1, 3)):
+                await _fail_for_a_while(life, computer, disk)
+            await life.lose_power(computer)
+        async with life.computer(Power()) as computer:
+            await life.live(computer)
+            await life.lose_power(computer)
+    life.result.failures = disk.failures
+    return life.result
+
+
+async def _fail_for_a_while(life: Life, computer: Computer, disk: Trouble) -> None:
+    broken, accepted = life.result.broken, set(life.account.accepted)
+    disk.share = life.chance.choice((0.2, 1.0))
+    disk.is_full = life.chance.random() < 0.5
+    disk.calls = life.chance.choice(CALLS_THAT_FAIL)
+    await life.clients.work(FEW_ROUNDS)
+    if disk.share == 1.0 and disk.calls & {"write", "sync"} and accepted != set(life.account.accepted):
+        broken.append("a message was accepted though nothing could be stored")
+    disk.calls = frozenset()
     try:
-        await computer.open()
-        broken = await examine(life, computer)
-        await computer.engine.start()
-        await life.clients.arrive()
-    except OutriderError:
-        if not computer.fate.is_off:
-            raise
-    else:
-        await life.clients.work(ROUNDS)
-    return broken
+        await life.clients.publish_plainly()
+    except OutriderError as error:
+        broken.append(f"the disk works again, and publishing does not: {error}")
+    await computer.clock.advance(RECOVERED_WITHIN_MS)
+    life.account.forget_unanswered()
+    broken += await examine(computer, life, refused=True)
 
 
-async def examine(life: Life, computer: Computer, *, refused: bool = False) -> list[str]:
+async def examine(computer: Computer, life: Life, *, refused: bool = False) -> list[str]:
     """What is wrong with what is stored, as sentences."""
     store = computer.store
     checked = [line for (line,) in await store.ask("PRAGMA integrity_check") if line != "ok"]
