@@ -47,7 +47,7 @@ RECOVERED_WITHIN_MS = 5 * SECOND_MS
 class Result:
     """Attributes:
     broken: promises that were not kept, as sentences.
-    accepted, told: messages that were accepted, and events of what was told last.
+    accepted: how many messages were.
     cuts: where the power went: at which change to the disk.
     failures: calls to the disk that failed, where it was made to.
     """
@@ -55,7 +55,6 @@ class Result:
     seed: int
     broken: list[str] = field(default_factory=list)
     accepted: int = 0
-    told: int = 0
     cuts: list[int] = field(default_factory=list)
     failures: int = 0
 
@@ -110,7 +109,7 @@ class Life:
                 result.broken.append(f"the store does not work on: {error}")
             return False
         await self.clients.work(ROUNDS)
-        result.accepted, result.told = len(self.account.accepted), len(self.account.told)
+        result.accepted = len(self.account.accepted)
         return not computer.fate.is_off
 
     async def lose_power(self, computer: Computer) -> None:
@@ -131,12 +130,14 @@ async def lose_power(seed: int) -> Result:
             async with life.computer(Power(goes_at=life.chance.randint(1, CHANGES))) as computer:
                 await life.live(computer)
                 await life.lose_power(computer)
+            if life.result.broken:
+                return life.result
         for _ in range(2):
             async with life.computer(Power()) as computer:
-                if await life.live(computer):
-                    life.contents = await computer.stop()
-                else:
+                if not await life.live(computer):
                     await life.lose_power(computer)
+                    break
+                life.contents = await computer.stop()
     return life.result
 
 
