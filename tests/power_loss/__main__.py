@@ -9,14 +9,10 @@ Prints one line a seed that found something, and a summary; the exit status is 1
 from __future__ import annotations
 
 import argparse
-import asyncio
-import multiprocessing
-import os
 import sys
 import time
 
-from tests.power_loss import seeds
-from tests.power_loss.seeds import Result
+from tests.power_loss.many import run_all, run_failing, run_losing_power, summary
 
 
 def main() -> int:
@@ -32,39 +28,13 @@ def main() -> int:
         print(result, *result.broken, sep="\n")
         return bool(result.broken)
     started = time.monotonic()
-    results = run_all(run, range(said.first, said.first + said.seeds))
+    results = []
+    for result in run_all(run, range(said.first, said.first + said.seeds)):
+        results.append(result)
+        if result.broken:
+            print(f"seed {result.seed}: {len(result.broken)} broken, first: {result.broken[0]}", flush=True)
     print(summary(results), f"{time.monotonic() - started:.0f} s")
     return any(result.broken for result in results)
-
-
-def run_all(run, numbers: range) -> list[Result]:
-    """Their results in order, from as many processes as there are processors; what is broken is printed at once."""
-    results = []
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        for result in pool.imap(run, numbers, chunksize=5):
-            results.append(result)
-            if result.broken:
-                print(f"seed {result.seed}: {len(result.broken)} broken, first: {result.broken[0]}", flush=True)
-    return results
-
-
-def run_losing_power(seed: int) -> Result:
-    return asyncio.run(seeds.lose_power(seed))
-
-
-def run_failing(seed: int) -> Result:
-    return asyncio.run(seeds.fail(seed))
-
-
-def summary(results: list[Result]) -> str:
-    accepted = sum(result.accepted for result in results)
-    cuts = sum(len(result.cuts) for result in results)
-    failures = sum(result.failures for result in results)
-    broken = sum(bool(result.broken) for result in results)
-    return (
-        f"{len(results)} seeds: {cuts} losses of power, {failures} failed calls to the disk, "
-        f"{accepted} messages accepted; {broken} seeds found a broken promise"
-    )
 
 
 if __name__ == "__main__":

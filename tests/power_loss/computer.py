@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from pathlib import Path
-from typing import TypeVar
 
 from tests.engine.world import Destinations
 from tests.power_loss.account import Account
@@ -20,8 +18,6 @@ from outrider.domain.limits import Limits
 from outrider.engine.directory import Directory
 from outrider.engine.runtime import Engine
 from outrider.testing import ManualClock
-
-R = TypeVar("R")
 
 DATABASE = "store.db"
 
@@ -39,9 +35,9 @@ class Computer:
         contents: dict[str, bytes],
         fate: Power,
         account: Account,
+        *,
         destinations: Destinations,
         limits: Limits,
-        *,
         node: str,
         started_at: Instant,
         checkpoint_pages: int,
@@ -63,9 +59,7 @@ class Computer:
 
     async def open(self) -> None:
         """Open the store, and start nothing yet. Raises what the store raises."""
-        self.store = await LockstepStore.on(
-            self._folder / DATABASE, self._vfs, checkpoint_pages=self._checkpoint_pages
-        )
+        self.store = await LockstepStore.on(self._folder / DATABASE, self._vfs, checkpoint_pages=self._checkpoint_pages)
         self.engine = Engine(
             store=self.store,
             sender=self._destinations,

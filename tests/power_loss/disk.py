@@ -103,10 +103,8 @@ class Disk:
     def power_cut(self, seed: int) -> dict[str, bytes]:
         """The files as they may be found when the power is back."""
         chance = Random(seed)
-        names: dict[str, File | None] = dict(self._durable_names)
-        for name, file in self._unsynced_names:
-            if chance.random() < 0.5:
-                names[name] = file
+        kept = [change for change in self._unsynced_names if chance.random() < 0.5]
+        names: dict[str, File | None] = self._durable_names | dict(kept)
         return {name: bytes(file.after_power_cut(chance)) for name, file in names.items() if file is not None}
 
 

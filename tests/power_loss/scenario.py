@@ -66,7 +66,9 @@ class Clients:
     async def arrive(self) -> None:
         """Make a tenant, unless there is one, and a URL group."""
         if not self.tenant:
-            tenant, _ = await Directory(self.computer.store, self.computer.clock).create_tenant(f"acme-{next(self._numbers)}")
+            tenant, _ = await Directory(self.computer.store, self.computer.clock).create_tenant(
+                f"acme-{next(self._numbers)}"
+            )
             self.tenant = tenant.id
         members = [Endpoint(f"https://c.example/{number}") for number in range(MEMBERS)]
         await self.computer.engine.url_groups.add_endpoints(self.tenant, GROUP, members)

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from tests.power_loss.__main__ import run_all, run_failing, run_losing_power, summary
+from tests.power_loss.many import run_all, run_failing, run_losing_power, summary
 
 from outrider.store.sqlite import database
 
@@ -37,9 +37,9 @@ def test_same_seed_does_the_same():
 @pytest.mark.torture
 @pytest.mark.parametrize("run", [run_losing_power, run_failing])
 def test_many_seeds(run, capsys):
-    results = run_all(run, range(int(os.environ.get("TORTURE_SEEDS", "2000"))))
+    results = list(run_all(run, range(int(os.environ.get("TORTURE_SEEDS", "2000")))))
     with capsys.disabled():
-        print(f"\n{summary(results)}")
+        os.write(1, f"\n{summary(results)}\n".encode())
     assert [result for result in results if result.broken] == []
 
 
