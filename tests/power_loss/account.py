@@ -74,7 +74,8 @@ class Account:
         """As an Observer is told."""
         for event in events:
             self.told.append(event)
-            if event.kind in FINISHES:
+            # Whom it finds with a cancellation requested, a start cancels, and tells nobody.
+            if event.kind in FINISHES or event.kind is EventKind.CANCEL_REQUESTED:
                 self._finished_at[event.message_id] = event.time
 
     def note(self, name: str, **said: object) -> None:
