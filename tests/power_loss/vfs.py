@@ -45,10 +45,6 @@ class DiskVFS(apsw.VFS):
         self.disk = disk
         self.fate = fate
 
-    def excepthook(self, etype, evalue, etraceback):
-        """What SQLite makes no failure of is none."""
-        return True
-
     def xOpen(self, name, flags):  # noqa: N802
         self.fate.before("open")
         return DiskFile(self, name, flags)
@@ -76,10 +72,6 @@ class DiskFile(apsw.VFSFile):
         self._file = self._disk.files[self._name]
         # The first sync of a new journal makes its name durable: os_unix.c, UNIXFILE_DIRSYNC.
         self._syncs_folder = is_new and bool(flags[0] & _SYNCS_FOLDER)
-
-    def excepthook(self, etype, evalue, etraceback):
-        """What SQLite makes no failure of is none."""
-        return True
 
     def xRead(self, amount, offset):  # noqa: N802
         self._fate.before("read")
