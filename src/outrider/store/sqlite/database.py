@@ -73,7 +73,11 @@ class Database:
     def open_for_reading(self) -> Connection:
         """A connection that sees what is committed, and can change nothing."""
         connection = self._connect(f"{Path(self.path).absolute().as_uri()}?mode=ro", uri=True)
-        connection.executescript(_READING)
+        try:
+            connection.executescript(_READING)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _connect(self, name: str, *, uri: bool = False) -> Connection:
