@@ -303,11 +303,13 @@ class Model:
             and stored.retried == attempt.retried
             and (stored.lease or "").partition(".")[0] == process.name
         )
-        leased = record.leases.get(process.name)
-        if not attempt.is_legitimate and (leased is None or not process.was_disturbed_since(leased)):
-            what = "nothing" if stored is None else f"it as {stored.state} r{stored.retried} of {stored.lease}"
-            self.violate("without lease", record.name, f"r{attempt.retried} begins while the store has {what}")
-        if attempt.is_legitimate and record.cancel_requested is not None and leased > record.cancel_requested:
+        if not attempt.is_legitimate:
+            # Between a look at its lease and the request there is nothing but a pause.
+            if process.resumed_at != self._loop.ms and not self._plan.clocks_jump:
+                what = "nothing" if stored is None else f"it as {stored.state} r{stored.retried} of {stored.lease}"
+                self.violate("without lease", record.name, f"r{attempt.retried} begins while the store has {what}")
+            return
+        if record.cancel_requested is not None and record.leases[process.name] > record.cancel_requested:
             self.violate("canceled", record.name, f"r{attempt.retried} begins, leased after it was cancelled")
         for former in record.attempts:
             if former.retried == attempt.retried and not former.is_cut:

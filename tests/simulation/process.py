@@ -19,6 +19,7 @@ class Process:
         name: the id of its node in the store; the store's may have a number behind a dot.
         when_killed: to be called when it is.
         kill_at: the crossing at which it is killed, counted by `crossings`.
+        resumed_at: when it last went on after a pause.
     """
 
     def __init__(self, loop: VirtualLoop, name: str) -> None:
@@ -28,6 +29,7 @@ class Process:
         self.is_cut_off = False
         self.crossings = 0
         self.kill_at: int | None = None
+        self.resumed_at: int | None = None
         self.when_killed: list[Callable[[], None]] = []
         self._runs = asyncio.Event()
         self._runs.set()
@@ -55,6 +57,7 @@ class Process:
 
     def resume(self) -> None:
         self._runs.set()
+        self.resumed_at = self._loop.ms
 
     def kill(self) -> None:
         if self.is_dead:
