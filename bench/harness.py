@@ -234,6 +234,10 @@ class Server(Process):
         self.url = ""
         self.token = token or ""
 
+    def usage(self) -> Usage:
+        """That of its workers too, if it has any; pages that they share are counted for each."""
+        return usage_of_family(self.pid)
+
     def publish_url(self, destination: str) -> str:
         return f"{self.url}/v2/publish/{destination}"
 

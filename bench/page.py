@@ -141,7 +141,10 @@ TARGETS = (
 )
 
 SECTIONS = {
-    "end_to_end": ("One server on SQLite", "200-byte messages, 64 connections; the server with its defaults."),
+    "end_to_end": (
+        "One server on SQLite",
+        "200-byte messages, 64 connections if it says nothing else; one process, the default, then two.",
+    ),
     "nodes": (
         "Several nodes on one PostgreSQL",
         "Nodes, database, load and receiver share the cores: more nodes than cores cannot be faster here.",

@@ -160,8 +160,8 @@ def run_taskiq(folder: Path) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def run_outrider_on_sqlite(folder: Path) -> Iterator[Running]:
-    with Server(folder) as server:
+def run_outrider_on_sqlite(workers: int, folder: Path) -> Iterator[Running]:
+    with Server(folder, "--workers", str(workers)) as server:
         yield _outrider(server, {})
 
 
@@ -184,6 +184,8 @@ def _outrider(server: Server, database: Mapping[str, int]) -> Running:
 
 
 OUTRIDER = "Outrider, SQLite"
+WORKERS = 2
+"""Each peer has two processes that run its code, and those of its database."""
 
 
 def all_peers(postgres: Postgres | None) -> list[Peer]:
@@ -191,7 +193,8 @@ def all_peers(postgres: Postgres | None) -> list[Peer]:
     node = ("node", "npm", "redis-server")
     bullmq = "HTTP front and worker a Node process each, concurrency 200, undici with 200 connections, 3 retries"
     on_redis = [
-        Peer(OUTRIDER, "defaults; synchronous=FULL", (), run_outrider_on_sqlite),
+        Peer(OUTRIDER, f"{WORKERS} workers; synchronous=FULL", (), partial(run_outrider_on_sqlite, WORKERS)),
+        Peer(f"{OUTRIDER}, one process", "defaults; synchronous=FULL", (), partial(run_outrider_on_sqlite, 1)),
         Peer("BullMQ, everysec", f"{bullmq}; Redis appendfsync everysec", node, partial(run_bullmq, "everysec")),
         Peer("BullMQ, always", f"{bullmq}; Redis appendfsync always", node, partial(run_bullmq, "always")),
         Peer(

@@ -17,7 +17,13 @@ from bench.baselines.setup import FOLDER, find_missing, versions
 from bench.harness import memory_of_family, usage_of_family
 from bench.report import Report
 
-ON_REDIS = ["Outrider, SQLite", "BullMQ, everysec", "BullMQ, always", "taskiq, everysec"]
+ON_REDIS = [
+    "Outrider, SQLite",
+    "Outrider, SQLite, one process",
+    "BullMQ, everysec",
+    "BullMQ, always",
+    "taskiq, everysec",
+]
 PEERS = [*ON_REDIS, "pg-boss", "Outrider, PostgreSQL"]
 
 

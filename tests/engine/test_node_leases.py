@@ -284,6 +284,33 @@ class TestOutage:
         assert set(await world.states(ids)) == {MessageState.DELIVERED}
         assert len(world.destinations.calls) == 4
 
+    async def test_request_that_takes_longer_to_make_than_the_lease_is_not_sent(self, world, monkeypatch):
+        await world.join_node()
+        await world.clock.advance(GRACE_MS)
+        await world.publish("https://b.example/")
+        await world.destinations.called(1)
+        await world.clock.advance(2 * SECOND_MS)
+        answered = asyncio.Event()
+        get_keys = world.store.get_keys
+
+        async def late(tenant):
+            await answered.wait()
+            return await get_keys(tenant)
+
+        monkeypatch.setattr(world.store, "get_keys", late)
+        message_id = await world.publish()
+        await world.rest()
+        world.node.store.reachable = False
+        await world.clock.advance(FOUND_DEAD_MS)
+        await world.destinations.called(2)
+        world.node.store.reachable = True
+        answered.set()
+        await world.clock.advance(BEAT_MS)
+        assert (await world.message(message_id)).state is MessageState.DELIVERED
+        assert len(world.destinations.calls_to(URL)) == 1
+        assert world.witness.noted("attempt_overtaken") == [{"message_id": message_id}]
+        assert world.engine.dispatcher.in_flight == 0
+
     async def test_machine_that_was_suspended_goes_on_at_once_if_nobody_else_was_there(self, world):
         late = await world.publish(delay_ms=MINUTE_MS)
         soon = await world.publish(delay_ms=SECOND_MS)

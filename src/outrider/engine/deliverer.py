@@ -10,7 +10,8 @@ go to its host without it.
 
 An attempt may outlast its node's lease: the node was paused, or cut off from the store. Then the
 message is another node's, and what came of this attempt is refused. That is noted as
-`attempt_overtaken`; a settlement that is refused for no such reason, as `lease_lost`.
+`attempt_overtaken`; a settlement that is refused for no such reason, as `lease_lost`. What the request
+is made of may take long to read, too: if the lease is over by then, nothing is sent.
 """
 
 from __future__ import annotations
@@ -60,25 +61,33 @@ class Deliverer:
         self._membership = membership
 
     async def deliver(self, message: Message) -> None:
-        """Attempt the message once and settle it."""
+        """Attempt the message once and settle it; give it back if the lease was over before the request was made."""
         attempt = await self._attempt(message)
+        if attempt is None:
+            self._journal.take(message.id)
+            self._observer.note("attempt_overtaken", message_id=message.id)
+            await self._dispatcher.give_back(message)
+            return
         settlement = self._report(message, attempt, settle(message, attempt))
         (verdict,) = await persist(
             lambda: self._store.apply((settlement,), self._clock.now()), self._clock, self._observer
         )
         self._follow_up(message, settlement, verdict)
 
-    async def _attempt(self, message: Message) -> Attempt:
+    async def _attempt(self, message: Message) -> Attempt | None:
+        """What came of it; None if nothing was sent."""
         started_at = self._clock.now()
         self._journal.started(message, started_at)
         outcome = await self._send(message)
+        if outcome is None:
+            return None
         return Attempt(message.id, message.retried, started_at, max(self._clock.now(), started_at), outcome)
 
-    async def _send(self, message: Message) -> Outcome:
+    async def _send(self, message: Message) -> Outcome | None:
         try:
             # A store in trouble costs a message no attempt: what is read, is read once it can be.
             request = await persist(lambda: self._request(message), self._clock, self._observer)
-            return await self._sender.send(request)
+            return None if self._is_overtaken(message) else await self._sender.send(request)
         except ProfileUnreadable as failure:
             self._observer.note("profile_open_failed", message_id=message.id, error=failure.sentence)
             return Unreachable(failure.sentence)
@@ -113,7 +122,11 @@ class Deliverer:
             self._observer.events([*applied.events, *map(created, applied.follow_ups)])
             self._dispatcher.settled(applied)
         else:
-            overtaken = message.lease != self._membership.node or not self._membership.holds(self._clock.now())
+            overtaken = self._is_overtaken(message)
             self._observer.note("attempt_overtaken" if overtaken else "lease_lost", message_id=verdict.message_id)
         for follow_up in offered.follow_ups:
             self._dispatcher.accept(follow_up, stored.get(follow_up.id))
+
+    def _is_overtaken(self, message: Message) -> bool:
+        """Whether another node may have the message by now."""
+        return message.lease != self._membership.node or not self._membership.holds(self._clock.now())

@@ -125,7 +125,7 @@ class Dispatcher:
     def abandon(self, offered: Message) -> None:
         """Nobody knows whether the offered message was stored; if it was, it is given back to be claimed."""
         if offered.state is MessageState.LEASED:
-            self._start(self._hosts[offered.host], offered, self._give_back)
+            self._start(self._hosts[offered.host], offered, self.give_back)
 
     def expect(self, due_at: Instant) -> None:
         """Something in the store is due then, perhaps."""
@@ -158,7 +158,15 @@ class Dispatcher:
         for host in self._hosts.values():
             for message in [held for held in host.surplus if held.id in wanted]:
                 host.surplus.remove(message)
-                self._start(host, message, self._give_back)
+                self._start(host, message, self.give_back)
+
+    async def give_back(self, message: Message) -> None:
+        """End the lease of a message that was not attempted; where it is over already, nothing changes."""
+        lease = message.lease or self._membership.node
+        await persist(
+            lambda: self._store.give_back(lease, [message.id], self._clock.now()), self._clock, self._observer
+        )
+        self.look()
 
     def review(self) -> None:
         """The node's lease runs again, or its id is another one, or leases were ended that nobody held.
@@ -310,13 +318,6 @@ class Dispatcher:
             self._observer.note("delivery_faulted", message_id=message.id, error=repr(fault))
         finally:
             self._ended(host)
-
-    async def _give_back(self, message: Message) -> None:
-        lease = message.lease or self._membership.node
-        await persist(
-            lambda: self._store.give_back(lease, [message.id], self._clock.now()), self._clock, self._observer
-        )
-        self.look()
 
     def _ended(self, host: _Host) -> None:
         host.attempting -= 1
