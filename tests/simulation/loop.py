@@ -104,5 +104,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 def _place_of(task: asyncio.Task) -> str:
     frames = task.get_stack(limit=1)
-    return " < ".join(f"{frame.f_code.co_qualname if hasattr(frame.f_code, 'co_qualname') else frame.f_code.co_name}"
-                      f":{frame.f_lineno}" for frame in frames)
+    return " < ".join(
+        f"{frame.f_code.co_qualname if hasattr(frame.f_code, 'co_qualname') else frame.f_code.co_name}:{frame.f_lineno}"
+        for frame in frames
+    )

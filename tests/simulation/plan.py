@@ -80,7 +80,20 @@ SCALES = (
 )
 
 FAULTS = ("kill", "stop", "pause", "cut", "outage", "full", "jump", "slow", "storm", "refuse", "conflict", "crowd")
-FEATURES = ("delay", "retry", "callback", "dedup", "batch", "group", "queue", "key", "schedule", "cancel", "dlq", "steer")
+FEATURES = (
+    "delay",
+    "retry",
+    "callback",
+    "dedup",
+    "batch",
+    "group",
+    "queue",
+    "key",
+    "schedule",
+    "cancel",
+    "dlq",
+    "steer",
+)
 
 
 @dataclass(frozen=True)
@@ -116,8 +129,9 @@ class Plan:
         return "jump" in self.faults and not self.is_cluster
 
     def describe(self) -> str:
+        faults = " ".join(sorted(self.faults)) or "none"
         return (
-            f"seed {self.seed}: {self.nodes} node(s), {self.scale.name}; faults: {' '.join(sorted(self.faults)) or 'none'};"
+            f"seed {self.seed}: {self.nodes} node(s), {self.scale.name}; faults: {faults};"
             f" work: {' '.join(sorted(self.features))}; {self.failing:.0%} of attempts fail"
         )
 
