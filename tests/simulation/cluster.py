@@ -56,8 +56,10 @@ class Slot:
         while True:
             await self._start()
             await self._ended.wait()
+            self._cluster.model.trouble_begins()
             await self._cluster.wait_for_restart()
             self._begin()
+            self._cluster.model.trouble_ends()
 
     def set_clock(self, ms: int) -> None:
         """The machine's clock jumps."""
@@ -106,12 +108,12 @@ class Cluster:
     """All machines over one database."""
 
     def __init__(
-        self, loop: VirtualLoop, plan: Plan, trace: Trace, model: Model, database: Database, network: Network
+        self, loop: VirtualLoop, plan: Plan, trace: Trace, *, model: Model, database: Database, network: Network
     ) -> None:
         self.loop = loop
         self.plan = plan
         self.trace = trace
-        self._model = model
+        self.model = model
         self._database = database
         self._network = network
         self._chance = Chance(plan.seed, "cluster")
@@ -156,7 +158,8 @@ class Cluster:
             else WallClock(self.loop, ahead_ms)
         )
         sender = NodeSender(self._network, process, clock)
-        return Node(self.loop, plan, process, store, clock, sender, NodeObserver(process, self._model))
+        observer = NodeObserver(process, self.model)
+        return Node(self.loop, plan, process, store=store, clock=clock, sender=sender, observer=observer)
 
     def _tell_others(self, teller: Process) -> None:
         for slot in self.slots:

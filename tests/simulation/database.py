@@ -51,6 +51,7 @@ class Database:
         is_full: it reads, and commits nothing.
         is_slow: it takes its time.
         committed: told of every result, in the moment of its commit.
+        troubled: told when something takes so long that a lease may end.
     """
 
     def __init__(self, loop: VirtualLoop, plan: Plan, trace: Trace) -> None:
@@ -61,7 +62,7 @@ class Database:
         self.raw = SqliteDatabase(MEMORY, busy_timeout_ms=0, exclusive=True).open_for_writing()
         self.is_away = self.is_full = self.is_slow = self.is_calm = False
         self.committed: Callable[[Process, object], None] = lambda process, result: None
-        self.commits = 0
+        self.troubled: Callable[[int], None] = lambda ms: None
 
     def lanes(self) -> list[Lane]:
         """A node's ways in."""
@@ -91,7 +92,6 @@ class Database:
                 wanted.failure = StoreUnavailable(trouble)
         else:
             self._commit(group)
-            self.commits += 1
             for wanted in group:
                 if wanted.failure is None:
                     self.committed(process, wanted.result)
@@ -156,6 +156,7 @@ class Database:
         if delay > lease_ms // 6:
             self._trace.say(process.name, f"waits {delay} ms for the store")
             process.disturb(self._loop.ms + 2 * delay, "slow store")
+            self.troubled(delay)
         return delay
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from tests.simulation.chance import Chance
 from tests.simulation.cluster import Cluster, Slot
 from tests.simulation.database import Database
 from tests.simulation.loop import VirtualLoop
+from tests.simulation.model import Model
 from tests.simulation.network import Network
 from tests.simulation.plan import Plan
 from tests.simulation.trace import Trace
@@ -19,11 +21,20 @@ class Faults:
     """Does harm, as the plan allows, until it is stopped."""
 
     def __init__(
-        self, loop: VirtualLoop, plan: Plan, trace: Trace, cluster: Cluster, database: Database, network: Network
+        self,
+        loop: VirtualLoop,
+        plan: Plan,
+        trace: Trace,
+        *,
+        model: Model,
+        cluster: Cluster,
+        database: Database,
+        network: Network,
     ) -> None:
         self._loop = loop
         self._scale = plan.scale
         self._trace = trace
+        self._model = model
         self._cluster = cluster
         self._database = database
         self._network = network
@@ -46,7 +57,9 @@ class Faults:
         """Until cancelled."""
         while self._kinds:
             await self._loop.pause(self._chance.span(self._scale.fault_gap_ms))
-            doing = asyncio.create_task(self._chance.choice(self._kinds)(self._chance.choice(self._cluster.slots)))
+            doing = asyncio.create_task(
+                self._do(self._chance.choice(self._kinds), self._chance.choice(self._cluster.slots))
+            )
             self._running.add(doing)
             doing.add_done_callback(self._running.discard)
 
@@ -58,6 +71,13 @@ class Faults:
         self._network.is_stormy = False
         self._database.is_calm = self._network.is_calm = True
         await self._cluster.heal()
+
+    async def _do(self, harm: Callable[[Slot], Awaitable[None]], slot: Slot) -> None:
+        self._model.trouble_begins()
+        try:
+            await harm(slot)
+        finally:
+            self._model.trouble_ends()
 
     async def _kill(self, slot: Slot) -> None:
         process = slot.process

@@ -32,6 +32,12 @@ FAILURE_CALLBACK = "https://callbacks.example/failed"
 CLOCKS_DIFFER_MS = 5_000
 """More than the clocks of two nodes that follow their database do."""
 
+CROWD = 1000
+"""Fewer than so many messages are under way at once."""
+
+LATE_MS = 3_000
+"""Nothing is attempted so long after it was due while all is well."""
+
 TOLD_ENDS = {
     EventKind.DELIVERED: MessageState.DELIVERED,
     EventKind.FAILED: MessageState.FAILED,
@@ -65,6 +71,16 @@ class Model:
         self.queues: dict[str, QueueRule] = {}
         self.keys: dict[str, KeyRule] = {}
         self.schedules: dict[str, ScheduleRule] = {}
+        self._troubles = 0
+        self._trouble_ended = 0
+
+    def trouble_begins(self) -> None:
+        """Something goes wrong, after which all may be late."""
+        self._troubles += 1
+
+    def trouble_ends(self) -> None:
+        self._troubles -= 1
+        self._trouble_ended = self._loop.ms
 
     def violate(self, rule: str, subject: str, what: str) -> None:
         if self.violation is None:
@@ -269,6 +285,8 @@ class Model:
             self.violate("callbacks", record.name, f"r{attempt.retried} is reported to {urls} instead of {wanted}")
 
     def _check_backoff(self, record: Record, attempt: Attempt, due: Instant) -> None:
+        if self._plan.clocks_jump and attempt.process.was_disturbed_since(attempt.begun):
+            return  # nobody can tell when it ended
         ended = attempt.ended_at
         kind, value = attempt.hint
         at = {"wait": ended + value, "at": value}.get(kind, -1)
@@ -297,6 +315,7 @@ class Model:
             self.violate("too early", record.name, f"r{retried} begins {record.due - clock.latest} ms before it is due")
         if attempt.is_legitimate:
             self._check_gates(record, attempt)
+            self._check_late(record, clock)
         record.attempts.append(attempt)
         return attempt
 
@@ -318,11 +337,11 @@ class Model:
         if record.cancel_requested is not None and record.leases[process.name] > record.cancel_requested:
             self.violate("canceled", record.name, f"r{attempt.retried} begins, leased after it was cancelled")
         for former in record.attempts:
-            if former.retried == attempt.retried and not former.is_cut:
-                if not former.process.was_disturbed_since(former.begun):
-                    self.violate(
-                        "repeated", record.name, f"r{attempt.retried} begins again, and {former.process.name} was well"
-                    )
+            was_well = not former.is_cut and not former.process.was_disturbed_since(former.begun)
+            if former.retried == attempt.retried and was_well:
+                self.violate(
+                    "repeated", record.name, f"r{attempt.retried} begins again, and {former.process.name} was well"
+                )
 
     def _check_gates(self, record: Record, attempt: Attempt) -> None:
         if record.message.queue is not None and record.source is None and record.first_begun is None:
@@ -332,6 +351,15 @@ class Model:
             eligible = [record.committed, *(at for at, _ in record.settlements)]
             eligible += [former.begun for former in record.attempts if former.retried == attempt.retried]
             self.keys[flow_control.key].begins(record, attempt, eligible[-1])
+
+    def _check_late(self, record: Record, clock: WallClock) -> None:
+        """What passes no gate waits for nothing but its time, while all is well and there is room."""
+        late_ms = clock.now() - record.due
+        bounded = self._plan.max_in_flight < CROWD or self._plan.clocks_jump
+        if late_ms < LATE_MS or self._troubles or bounded or meets_gate(record.message):
+            return
+        if self._trouble_ended < self._loop.ms - late_ms - 3 * self._plan.scale.lease_ms:
+            self.violate("late", record.name, f"begins {late_ms} ms after it was due")
 
     def ended(self, attempt: Attempt) -> None:
         """Its sender is told how it ended."""
@@ -364,6 +392,11 @@ class Model:
         self._trace.say(process.name, f"notes {name} {said}")
         if name in FAULTS_OF_OURS:
             self.violate("fault", process.name, f"{name} {said}")
+
+
+def meets_gate(message: Message) -> bool:
+    """Whether it may have to wait for its queue or its key."""
+    return message.queue is not None or message.options.flow_control is not None
 
 
 def _origin(record: Record) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from tests.simulation.clock import NodeClock, WallClock
 from tests.simulation.loop import VirtualLoop
@@ -19,8 +19,9 @@ from outrider.engine.directory import Directory
 from outrider.engine.runtime import Engine
 from outrider.engine.time_keeper import TimeKeeper
 from outrider.http.answers import Answer
-from outrider.http.app import create_app
+from outrider.http.app import App, create_app
 from outrider.http.requests import Body, Request
+from outrider.http.routes import Route
 from outrider.ports import Observer
 from outrider.sealing import SecretKey
 
@@ -49,18 +50,14 @@ class ProcessClock:
 
 
 class Node:
-    """One life of a node.
-
-    Args:
-        make_sender: the process's way to the network, given its clock.
-        observe: who is told what happens.
-    """
+    """One life of a node."""
 
     def __init__(
         self,
         loop: VirtualLoop,
         plan: Plan,
         process: Process,
+        *,
         store: NodeStore,
         clock: WallClock,
         sender: NodeSender,
@@ -88,7 +85,7 @@ class Node:
             poll_ms=plan.scale.poll_ms,
             time_keeper=TimeKeeper(store, clock, observer) if isinstance(clock, NodeClock) else None,
         )
-        self._app = create_app(self.engine)
+        self._app = _app_of(self.engine)
         self._requests: dict[asyncio.Future[Answer | None], asyncio.Task[None]] = {}
         process.when_killed.append(self._hang_up)
 
@@ -136,7 +133,14 @@ class Node:
                 answer.set_result(None)
 
 
-MakeNode = Callable[[str], Node]
+_routes: list[Route] = []
+
+
+def _app_of(engine: Engine) -> App:
+    """The API of an engine. Its routes are the same for all, and describing them takes longer than many a life."""
+    if not _routes:
+        _routes.extend(create_app(engine).table.routes)
+    return App(engine, _routes)
 
 
 def _request(method: str, target: str, headers: Sequence[tuple[str, str]], content: bytes) -> Request:

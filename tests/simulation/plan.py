@@ -129,8 +129,9 @@ class Plan:
         return "jump" in self.faults and not self.is_cluster
 
     def describe(self) -> str:
+        faults = " ".join(sorted(self.faults)) or "none"
         return (
-            f"seed {self.seed}: {self.nodes} node(s), {self.scale.name}; faults: {' '.join(sorted(self.faults)) or 'none'};"
+            f"seed {self.seed}: {self.nodes} node(s), {self.scale.name}; faults: {faults};"
             f" work: {' '.join(sorted(self.features))}; {self.failing:.0%} of attempts fail"
         )
 

@@ -301,9 +301,12 @@ class Producers:
         if publish.queue is not None:
             headers.append(("Upstash-Queue-Name", publish.queue))
         asked = schedule.exists.ask(True, self._loop.ms)
+        span = schedule.overwriting(self._loop.ms)
         asking = self._ask("POST", f"/v2/schedules/{publish.urls[0]}", headers, publish.token.encode())
         answer = await self._change(schedule.paused, False, asking)
         _conclude(schedule.exists, asked, answer, self._loop.ms)
+        if answer is not None:
+            span[1] = self._loop.ms
 
     async def _change(self, history: History[Any], value: object, asking: Awaitable[Answer | None]) -> Answer | None:
         """A request that changes a setting."""

@@ -85,9 +85,18 @@ class World:
         self.network = Network(loop, plan)
         self.database.committed = self.model.committed
         self.network.begins, self.network.ended = self.model.begins, self.model.ended
-        self.cluster = Cluster(loop, plan, self.trace, self.model, self.database, self.network)
+        self.cluster = Cluster(loop, plan, self.trace, model=self.model, database=self.database, network=self.network)
         self.producers = Producers(loop, plan, self.trace, self.model, self.cluster.serving)
-        self.faults = Faults(loop, plan, self.trace, self.cluster, self.database, self.network)
+        self.faults = Faults(
+            loop,
+            plan,
+            self.trace,
+            model=self.model,
+            cluster=self.cluster,
+            database=self.database,
+            network=self.network,
+        )
+        self.database.troubled = self._is_troubled
         self.ended_at = 0
         self._set_up(Directory(truth, WallClock(loop)))
 
@@ -113,6 +122,10 @@ class World:
             model.schedules[name] = ScheduleRule(
                 name, plan.scale.period_ms, clocks_jump=plan.clocks_jump, violate=model.violate
             )
+
+    def _is_troubled(self, ms: int) -> None:
+        self.model.trouble_begins()
+        self._loop.after(2 * ms, self.model.trouble_ends)
 
     async def run(self) -> None:
         """Until all has come to rest, or a promise is broken."""
