@@ -37,7 +37,7 @@ async def test_hanging_host_does_not_hold_up_another(make_world):
     await world.clock.advance(1_000)
     urls = [call.url for call in world.destinations.calls]
     assert urls.count("https://dead.example/") == 4
-    assert urls[-2:] == ["https://healthy.example/", "https://healthy.example/later"]
+    assert urls.count("https://healthy.example/") == urls.count("https://healthy.example/later") == 1
 
 
 async def test_slot_of_a_host_passes_on_as_soon_as_an_attempt_ends(make_world):
