@@ -38,7 +38,7 @@ class SimulatedDatabase(Database):
 class LockstepWriter(Writer):
     def __init__(self, *arguments, **named) -> None:
         self.turns = 0
-        self._turn = threading.Semaphore(0)
+        self._go = threading.Semaphore(0)
         self._done = threading.Semaphore(0)
         self._gathering = False
         super().__init__(*arguments, **named)
@@ -62,12 +62,12 @@ class LockstepWriter(Writer):
             return
         while not self._queue.empty():
             self.turns += 1
-            self._turn.release()
+            self._go.release()
             self._done.acquire()
 
-    def _next_group(self):
-        self._turn.acquire()
-        return super()._next_group()
+    def _next(self):
+        self._go.acquire()
+        return super()._next()
 
     def _call_back(self, function, argument) -> None:
         super()._call_back(function, argument)
@@ -105,7 +105,8 @@ class LockstepStore(SqliteStore):
         except BaseException:
             await writer.close()
             raise
-        return cls(writer, LockstepReaders(database.open_for_reading, where=database.path), None)
+        readers = LockstepReaders(database.open_for_reading, where=database.path)
+        return cls(writer, readers, lock=None, turns=None, bell=None)
 
     @property
     def progress(self) -> tuple[int, int]:

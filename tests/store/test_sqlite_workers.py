@@ -59,7 +59,7 @@ async def test_turn_ends_with_a_group_that_fails(stores):
         await second.add([make_message()], NOW)
 
 
-async def test_who_takes_no_turns_may_write_too(stores, tmp_path):
+async def test_command_line_may_write_too(stores, tmp_path):
     other = await SqliteStore.open(tmp_path / "store.db", exclusive=False)
     writing = asyncio.gather(*(store.add([make_message()], NOW) for store in stores for _ in range(50)))
     await other.add_tenant(make_tenant(id="ten_9"), make_keys())

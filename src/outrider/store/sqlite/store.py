@@ -74,7 +74,7 @@ class SqliteStore(RelationalStore):
         if exclusive and lock is None and not database.in_memory:
             own_lock = ServingLock(Path(path))
             own_lock.acquire()
-        turns = None if bell is None else Turns(Path(path))
+        turns = None if exclusive or database.in_memory else Turns(Path(path))
         writer = Writer(
             database.open_for_writing,
             where=database.path,

@@ -139,15 +139,19 @@ class Writer:
     # On the thread
 
     def _work(self) -> None:
-        operation = self._queue.get()
+        operation = self._next()
         while operation is not None:
             with self._turn():
                 group, open_for_more = self._group_of(operation)
                 self._commit(group)
             self._call_back(self._resolve, group)
-            operation = self._queue.get() if open_for_more else None
+            operation = self._next() if open_for_more else None
         self._session.close()
         self._call_back(self._closed.set_result, None)
+
+    def _next(self) -> Waiting | None:
+        """The first of the next group, once there is one; None at the end."""
+        return self._queue.get()
 
     def _group_of(self, first: Waiting) -> tuple[list[Waiting], bool]:
         """The first and what waits behind it, up to the bounds of a group; and whether more may come."""
