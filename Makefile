@@ -51,8 +51,9 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-torture: setup ## the long runs: hundreds of kills under load
+torture: setup ## the long runs: hundreds of kills under load, thousands of simulated days
 	$(BIN)/python -m pytest -m torture --timeout 0 -s
+	$(BIN)/python -m tests.simulation --seeds 10000 --processes 2
 
 bench: setup ## what the machine can do, Outrider, and its peers where they can be installed; makes docs/performance.md
 	-$(BIN)/python -m bench.baselines.setup
