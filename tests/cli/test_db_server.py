@@ -134,8 +134,7 @@ def test_the_check_finds_a_miscount(run, database):
 
 def test_a_lost_key_can_be_forgotten(run, database):
     run("tenant", "add", "acme")
-    query(database, "INSERT INTO facts VALUES ('secret_key_fingerprint', 'abc')")
-    assert run("db", "forget-key", "--yes")[2] == "The key of the next start will do.\n"
+    assert run("db", "forget-key", "--yes")[2].startswith("The key of the next start will do. ")
     assert query(database, "SELECT 1 FROM facts WHERE name = 'secret_key_fingerprint'") == []
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-import urllib.request
 
 import pytest
+from tests.e2e.calls import call, publish
 from tests.e2e.ledger import Ledger
 
 CANARY = "c4nary-5ecret-of-a-preview"
@@ -19,20 +19,6 @@ def elsewhere():
     ledger = Ledger().start()
     yield ledger
     ledger.stop()
-
-
-def call(server, method, path, body=None, headers=()):
-    token = server.variables["QSTASH_TOKEN"]
-    request = urllib.request.Request(
-        server.url + path, body, {"Authorization": f"Bearer {token}", **dict(headers)}, method=method
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return answer.read()
-
-
-def publish(server, url, **headers):
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return json.loads(call(server, "POST", f"/v2/publish/{url}", b"body", named))["messageId"]
 
 
 def put_profile(server, ledger):

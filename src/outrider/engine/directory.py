@@ -7,6 +7,7 @@ another process (the command line, another node) is in force within that time.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from outrider.domain.errors import Malformed, NotFound
 from outrider.domain.message import new_id
@@ -21,7 +22,9 @@ from outrider.domain.tenant import (
     new_token,
 )
 from outrider.engine.cache import Cache
-from outrider.ports import Clock, TenantStore
+from outrider.engine.signing_keys import KeysUnreadable, open_keys, seal_keys
+from outrider.ports import Clock, SealedKeys, TenantStore
+from outrider.sealing import SealedBox
 
 _TENANT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -29,10 +32,17 @@ _TENANT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class Directory:
     """Tenants, their tokens and their signing keys."""
 
-    def __init__(self, store: TenantStore, clock: Clock, *, barred_tokens: frozenset[str] = frozenset()) -> None:
-        """`barred_tokens` are never accepted, whatever the store says (the public development tokens)."""
+    def __init__(
+        self, store: TenantStore, clock: Clock, box: SealedBox | None, *, barred_tokens: frozenset[str] = frozenset()
+    ) -> None:
+        """Look after the tenants of the store.
+
+        `box` seals and opens signing keys; None for who neither makes nor reads any. `barred_tokens` are never
+        accepted, whatever the store says (the public development tokens).
+        """
         self._store = store
         self._clock = clock
+        self._sealed_box = box
         self._barred = frozenset(hash_token(token) for token in barred_tokens)
         self._principals: Cache[str, Principal] = Cache()
         self._keys: Cache[str, SigningKeys] = Cache()
@@ -52,23 +62,57 @@ class Directory:
         return principal
 
     async def keys(self, tenant_id: str) -> SigningKeys:
-        """The tenant's signing keys. Raises NotFound for a tenant that is gone."""
+        """The tenant's signing keys. Raises NotFound for a tenant that is gone, and KeysUnreadable."""
         now = self._clock.now()
         keys = self._keys.get(tenant_id, now)
         if keys is None:
-            keys = await self._store.get_keys(tenant_id)
-            if keys is None:
-                raise NotFound(f"tenant {tenant_id} does not exist")
+            keys = open_keys(self._box, tenant_id, await self._stored_keys(tenant_id))
             self._keys.put(tenant_id, keys, now)
         return keys
 
     async def rotate_keys(self, tenant_id: str) -> SigningKeys:
-        """`next` becomes `current`, a fresh key becomes `next`; deliveries use them from here on."""
-        keys = await self._store.rotate_keys(tenant_id, new_signing_key())
+        """`next` becomes `current`, a fresh key becomes `next`; deliveries use them from here on.
+
+        Keys that do not open are both replaced by fresh ones.
+        """
+
+        def change(before: SealedKeys) -> SigningKeys:
+            try:
+                return open_keys(self._box, tenant_id, before).rotated(new_signing_key())
+            except KeysUnreadable:
+                return SigningKeys(new_signing_key(), new_signing_key(), before.standard_webhooks)
+
+        return await self._change_keys(tenant_id, change)
+
+    async def set_keys(self, tenant_id: str, current: str, following: str) -> SigningKeys:
+        """Give a tenant keys that are known elsewhere (those of development)."""
+        return await self._change_keys(
+            tenant_id, lambda before: SigningKeys(current, following, before.standard_webhooks)
+        )
+
+    async def _change_keys(self, tenant_id: str, change: Callable[[SealedKeys], SigningKeys]) -> SigningKeys:
+        """Replace the keys by what `change` makes of those that are stored, or that others have stored meanwhile."""
+        while True:
+            before = await self._stored_keys(tenant_id)
+            keys = change(before)
+            if await self._store.replace_keys(tenant_id, before, seal_keys(self._box, tenant_id, keys)):
+                self._keys.put(tenant_id, keys, self._clock.now())
+                return keys
+
+    async def signs_standard_webhooks(self, tenant_id: str) -> bool:
+        """Whether deliveries of which nothing else is said are signed by Standard Webhooks too."""
+        return (await self._stored_keys(tenant_id)).standard_webhooks
+
+    async def _stored_keys(self, tenant_id: str) -> SealedKeys:
+        keys = await self._store.get_keys(tenant_id)
         if keys is None:
             raise NotFound(f"tenant {tenant_id} does not exist")
-        self._keys.put(tenant_id, keys, self._clock.now())
         return keys
+
+    @property
+    def _box(self) -> SealedBox:
+        assert self._sealed_box is not None, "signing keys are made and read with the secret key alone"
+        return self._sealed_box
 
     async def set_standard_webhooks(self, tenant_name: str, *, on: bool) -> None:
         """Whether deliveries of the tenant of which nothing else is said are signed by Standard Webhooks too."""
@@ -85,7 +129,7 @@ class Directory:
         now = self._clock.now()
         tenant = Tenant(id=new_id("ten", now), name=name, created_at=now)
         keys = SigningKeys(current=new_signing_key(), next=new_signing_key())
-        await self._store.add_tenant(tenant, keys)
+        await self._store.add_tenant(tenant, seal_keys(self._box, tenant.id, keys))
         return tenant, keys
 
     async def remove_tenant(self, name: str) -> None:

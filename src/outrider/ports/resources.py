@@ -13,7 +13,7 @@ from outrider.domain.instant import Instant
 from outrider.domain.message import Message, MessageState
 from outrider.domain.queue import Queue
 from outrider.domain.schedule import Schedule
-from outrider.domain.tenant import SigningKeys, Tenant, Token
+from outrider.domain.tenant import Tenant, Token
 from outrider.domain.url_group import UrlGroup
 from outrider.ports.messages import Receipt
 
@@ -161,10 +161,22 @@ class ProfileStore(Protocol):
         ...
 
 
-class TenantStore(Protocol):
-    """Tenants, their tokens and keys."""
+class SealedKeys(Struct, frozen=True):
+    """A tenant's signing keys as they are stored: each encrypted, as text.
 
-    async def add_tenant(self, tenant: Tenant, keys: SigningKeys) -> None:
+    Attributes:
+        standard_webhooks: as in SigningKeys; no secret.
+    """
+
+    current: str
+    next: str
+    standard_webhooks: bool = False
+
+
+class TenantStore(Protocol):
+    """Tenants, their tokens, and their keys, sealed by who stores them; the store cannot read one."""
+
+    async def add_tenant(self, tenant: Tenant, keys: SealedKeys) -> None:
         """Raises Malformed if the name is taken."""
         ...
 
@@ -186,14 +198,15 @@ class TenantStore(Protocol):
 
     async def find_token(self, token_hash: str) -> Token | None: ...
 
-    async def get_keys(self, tenant_id: str) -> SigningKeys | None: ...
+    async def get_keys(self, tenant_id: str) -> SealedKeys | None: ...
 
-    async def set_keys(self, tenant_id: str, keys: SigningKeys) -> None: ...
+    async def replace_keys(self, tenant_id: str, before: SealedKeys, after: SealedKeys) -> bool:
+        """Put both keys of `after` in the place of those of `before`; whether those were there still.
+
+        `standard_webhooks` stays as it is stored.
+        """
+        ...
 
     async def set_standard_webhooks(self, tenant_id: str, *, on: bool) -> bool:
         """Change that default of the tenant's deliveries, its keys stay; whether there is such a tenant."""
-        ...
-
-    async def rotate_keys(self, tenant_id: str, fresh: str) -> SigningKeys | None:
-        """Rotate in one transaction; the keys as they now are, None for an unknown tenant."""
         ...

@@ -136,7 +136,7 @@ TABLES: tuple[Table, ...] = (
     Table(name="tenants", columns=("id", "name", "created_at")),
     Table(
         name="signing_keys",
-        columns=("tenant", "current", "next", "standard_webhooks"),
+        columns=("tenant", "sealed_current", "sealed_next", "standard_webhooks"),
         booleans=frozenset({"standard_webhooks"}),
     ),
     Table(name="tokens", columns=("id", "tenant", "scope", "hash", "hint", "name", "created_at")),

@@ -14,9 +14,19 @@ from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, Page
 from outrider.domain.queue import Queue
 from outrider.domain.schedule import Schedule
 from outrider.domain.settlement import Settlement
-from outrider.domain.tenant import SigningKeys, Tenant, Token
+from outrider.domain.tenant import Tenant, Token
 from outrider.domain.url_group import UrlGroup
-from outrider.ports import Cancellation, LogEntry, Node, Receipt, Retention, SealedProfile, Verdict, Violation
+from outrider.ports import (
+    Cancellation,
+    LogEntry,
+    Node,
+    Receipt,
+    Retention,
+    SealedKeys,
+    SealedProfile,
+    Verdict,
+    Violation,
+)
 from outrider.store.relational import (
     cancellations,
     dead_letters,
@@ -233,7 +243,7 @@ class RelationalStore:
 
     # Tenants
 
-    async def add_tenant(self, tenant: Tenant, keys: SigningKeys) -> None:
+    async def add_tenant(self, tenant: Tenant, keys: SealedKeys) -> None:
         await self._write(lambda connection: tenants.add_tenant(connection, tenant, keys))
 
     async def remove_tenant(self, tenant_id: str) -> None:
@@ -254,17 +264,14 @@ class RelationalStore:
     async def find_token(self, token_hash: str) -> Token | None:
         return await self._read(lambda connection: tenants.find_token(connection, token_hash))
 
-    async def get_keys(self, tenant_id: str) -> SigningKeys | None:
+    async def get_keys(self, tenant_id: str) -> SealedKeys | None:
         return await self._read(lambda connection: tenants.get_keys(connection, tenant_id))
 
-    async def set_keys(self, tenant_id: str, keys: SigningKeys) -> None:
-        await self._write(lambda connection: tenants.set_keys(connection, tenant_id, keys))
+    async def replace_keys(self, tenant_id: str, before: SealedKeys, after: SealedKeys) -> bool:
+        return await self._write(lambda connection: tenants.replace_keys(connection, tenant_id, before, after))
 
     async def set_standard_webhooks(self, tenant_id: str, *, on: bool) -> bool:
         return await self._write(lambda connection: tenants.set_standard_webhooks(connection, tenant_id, on=on))
-
-    async def rotate_keys(self, tenant_id: str, fresh: str) -> SigningKeys | None:
-        return await self._write(lambda connection: tenants.rotate_keys(connection, tenant_id, fresh))
 
     # Nodes
 
