@@ -70,7 +70,7 @@ def test_tenants_and_tokens_are_managed_there(run, database, folder):
     assert run("tenant", "list")[1].splitlines()[1].startswith("acme")
     assert len(run("token", "list")[1].splitlines()) == 2
     assert run("groups", "audit")[0] == 0
-    assert list(folder.iterdir()) == []
+    assert list(folder.rglob("*")) == [folder / ".outrider", folder / ".outrider" / "secret.key"]
     document = json.loads(run("db", "status", "--json")[1])
     assert (document["use"], document["mode"]) == ("serve", "full")
     assert document["server"].startswith("PostgreSQL ")

@@ -12,6 +12,7 @@ import typer
 from outrider.cli.flags import load
 from outrider.clock import SystemClock
 from outrider.database_url import DatabaseUrl, SqliteFile
+from outrider.domain.audit import COMMAND_LINE
 from outrider.domain.errors import Misconfigured
 from outrider.engine.directory import Directory
 from outrider.ports import Store
@@ -43,7 +44,7 @@ def with_directory(
     async def act_on(store: Store, settings: Settings) -> T:
         where = settings.database_of("dev" if dev else "serve")
         box = SealedBox(await secret_key_of(store, where, settings)) if seals else None
-        return await act(Directory(store, SystemClock(), box))
+        return await act(Directory(store, SystemClock(), box, actor=COMMAND_LINE))
 
     return with_store(
         act_on,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from outrider.domain.audit import SERVER, Actor, AuditEntry
 from outrider.domain.errors import Malformed, NotFound
 from outrider.domain.message import new_id
 from outrider.domain.tenant import (
@@ -21,6 +22,7 @@ from outrider.domain.tenant import (
     new_signing_key,
     new_token,
 )
+from outrider.engine.audit import entry_of
 from outrider.engine.cache import Cache
 from outrider.engine.signing_keys import KeysUnreadable, open_keys, seal_keys
 from outrider.ports import Clock, SealedKeys, TenantStore
@@ -33,13 +35,21 @@ class Directory:
     """Tenants, their tokens and their signing keys."""
 
     def __init__(
-        self, store: TenantStore, clock: Clock, box: SealedBox | None, *, barred_tokens: frozenset[str] = frozenset()
+        self,
+        store: TenantStore,
+        clock: Clock,
+        box: SealedBox | None,
+        *,
+        barred_tokens: frozenset[str] = frozenset(),
+        actor: Actor = SERVER,
     ) -> None:
         """Look after the tenants of the store.
 
         `box` seals and opens signing keys; None for who neither makes nor reads any. `barred_tokens` are never
-        accepted, whatever the store says (the public development tokens).
+        accepted, whatever the store says (the public development tokens). `actor` is who changes something, where
+        nobody else is named.
         """
+        self._actor = actor
         self._store = store
         self._clock = clock
         self._sealed_box = box
@@ -57,7 +67,7 @@ class Directory:
         stored = None if token_hash in self._barred else await self._store.find_token(token_hash)
         if stored is None:
             return None
-        principal = Principal(stored.tenant, stored.scope)
+        principal = Principal(stored.tenant, stored.scope, Actor(stored.id, stored.hint))
         self._principals.put(token_hash, principal, now)
         return principal
 
@@ -70,7 +80,7 @@ class Directory:
             self._keys.put(tenant_id, keys, now)
         return keys
 
-    async def rotate_keys(self, tenant_id: str) -> SigningKeys:
+    async def rotate_keys(self, tenant_id: str, by: Actor | None = None) -> SigningKeys:
         """`next` becomes `current`, a fresh key becomes `next`; deliveries use them from here on.
 
         Keys that do not open are both replaced by fresh ones.
@@ -82,7 +92,7 @@ class Directory:
             except KeysUnreadable:
                 return SigningKeys(new_signing_key(), new_signing_key(), before.standard_webhooks)
 
-        return await self._change_keys(tenant_id, change)
+        return await self._change_keys(tenant_id, change, self._entry(tenant_id, "keys.rotate", "", by))
 
     async def set_keys(self, tenant_id: str, current: str, following: str) -> SigningKeys:
         """Give a tenant keys that are known elsewhere (those of development)."""
@@ -90,12 +100,14 @@ class Directory:
             tenant_id, lambda before: SigningKeys(current, following, before.standard_webhooks)
         )
 
-    async def _change_keys(self, tenant_id: str, change: Callable[[SealedKeys], SigningKeys]) -> SigningKeys:
+    async def _change_keys(
+        self, tenant_id: str, change: Callable[[SealedKeys], SigningKeys], audit: AuditEntry | None = None
+    ) -> SigningKeys:
         """Replace the keys by what `change` makes of those that are stored, or that others have stored meanwhile."""
         while True:
             before = await self._stored_keys(tenant_id)
             keys = change(before)
-            if await self._store.replace_keys(tenant_id, before, seal_keys(self._box, tenant_id, keys)):
+            if await self._store.replace_keys(tenant_id, before, seal_keys(self._box, tenant_id, keys), audit):
                 self._keys.put(tenant_id, keys, self._clock.now())
                 return keys
 
@@ -117,7 +129,9 @@ class Directory:
     async def set_standard_webhooks(self, tenant_name: str, *, on: bool) -> None:
         """Whether deliveries of the tenant of which nothing else is said are signed by Standard Webhooks too."""
         tenant = await self._named(tenant_name)
-        await self._store.set_standard_webhooks(tenant.id, on=on)
+        await self._store.set_standard_webhooks(
+            tenant.id, on=on, audit=self._entry(tenant.id, "tenant.set", f"standard webhooks {'on' if on else 'off'}")
+        )
         self._keys.forget(tenant.id)
 
     async def create_tenant(self, name: str) -> tuple[Tenant, SigningKeys]:
@@ -129,13 +143,15 @@ class Directory:
         now = self._clock.now()
         tenant = Tenant(id=new_id("ten", now), name=name, created_at=now)
         keys = SigningKeys(current=new_signing_key(), next=new_signing_key())
-        await self._store.add_tenant(tenant, seal_keys(self._box, tenant.id, keys))
+        await self._store.add_tenant(
+            tenant, seal_keys(self._box, tenant.id, keys), self._entry(tenant.id, "tenant.create", name)
+        )
         return tenant, keys
 
     async def remove_tenant(self, name: str) -> None:
         """Remove a tenant with everything it owns: messages, logs, dead letters, tokens."""
         tenant = await self._named(name)
-        await self._store.remove_tenant(tenant.id)
+        await self._store.remove_tenant(tenant.id, self._entry(tenant.id, "tenant.remove", name))
         self._principals.clear()
         self._keys.clear()
 
@@ -160,7 +176,7 @@ class Directory:
             name=name,
             created_at=now,
         )
-        await self._store.add_token(token)
+        await self._store.add_token(token, self._entry(tenant.id, "token.create", f"{token.id} ({scope.value})"))
         return token
 
     async def list_tokens(self, tenant_name: str) -> list[Token]:
@@ -169,11 +185,15 @@ class Directory:
     async def revoke_token(self, tenant_name: str, token_id: str) -> None:
         """Raises NotFound if the tenant has no such token."""
         tenant = await self._named(tenant_name)
-        if not await self._store.revoke_token(tenant.id, token_id):
+        audit = self._entry(tenant.id, "token.revoke", token_id)
+        if not await self._store.revoke_token(tenant.id, token_id, audit):
             raise NotFound(
                 f"tenant '{tenant_name}' has no token '{token_id}'", hint="`outrider token list` shows their ids"
             )
         self._principals.clear()
+
+    def _entry(self, tenant_id: str, action: str, subject: str, by: Actor | None = None) -> AuditEntry:
+        return entry_of(self._clock.now(), tenant_id, by or self._actor, action, subject)
 
     async def _named(self, name: str) -> Tenant:
         for tenant in await self._store.list_tenants():

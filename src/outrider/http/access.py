@@ -21,11 +21,11 @@ async def authenticate(directory: Directory, authorization: bytes | None, query:
     return principal
 
 
-def demand_change(principal: Principal, method: str, path: str) -> None:
+def demand_full(principal: Principal, method: str, path: str) -> None:
     """Raise Forbidden for a token that may only read."""
     if principal.scope is Scope.READ:
         raise Forbidden(
-            f"this token may only read, and {method} {path} changes something",
+            f"this token may only read, and {method} {path} needs full access",
             code="token_read_only",
             hint="use a token with full access",
         )

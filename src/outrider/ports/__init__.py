@@ -8,6 +8,7 @@ raises `Overloaded`. How commits are grouped is the store's own affair.
 Times are `Instant`s handed in by the caller; no store reads a clock.
 """
 
+from outrider.ports.audit import AuditStore
 from outrider.ports.messages import (
     Applied,
     Cancellation,
@@ -51,6 +52,7 @@ from outrider.ports.store import (
 
 __all__ = [
     "Applied",
+    "AuditStore",
     "Cancellation",
     "Clock",
     "DeadLetterStore",

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from outrider.domain.audit import AuditEntry
 from outrider.domain.flow_control import KeyState
 from outrider.domain.health import EndpointAttempts
 from outrider.domain.instant import Instant
@@ -174,25 +175,28 @@ class SealedKeys(Struct, frozen=True):
 
 
 class TenantStore(Protocol):
-    """Tenants, their tokens, and their keys, sealed by who stores them; the store cannot read one."""
+    """Tenants, their tokens, and their keys, sealed by who stores them; the store cannot read one.
 
-    async def add_tenant(self, tenant: Tenant, keys: SealedKeys) -> None:
+    With every change goes what the audit log is to say of it; nothing is said of a change that found nothing.
+    """
+
+    async def add_tenant(self, tenant: Tenant, keys: SealedKeys, audit: AuditEntry | None = None) -> None:
         """Raises Malformed if the name is taken."""
         ...
 
-    async def remove_tenant(self, tenant_id: str) -> None:
+    async def remove_tenant(self, tenant_id: str, audit: AuditEntry | None = None) -> None:
         """Remove a tenant and everything it owns."""
         ...
 
     async def list_tenants(self) -> list[Tenant]: ...
 
-    async def add_token(self, token: Token) -> None:
+    async def add_token(self, token: Token, audit: AuditEntry | None = None) -> None:
         """Raises Malformed if the hash is stored already."""
         ...
 
     async def list_tokens(self, tenant_id: str) -> list[Token]: ...
 
-    async def revoke_token(self, tenant_id: str, token_id: str) -> bool:
+    async def revoke_token(self, tenant_id: str, token_id: str, audit: AuditEntry | None = None) -> bool:
         """Whether there was one."""
         ...
 
@@ -200,13 +204,15 @@ class TenantStore(Protocol):
 
     async def get_keys(self, tenant_id: str) -> SealedKeys | None: ...
 
-    async def replace_keys(self, tenant_id: str, before: SealedKeys, after: SealedKeys) -> bool:
+    async def replace_keys(
+        self, tenant_id: str, before: SealedKeys, after: SealedKeys, audit: AuditEntry | None = None
+    ) -> bool:
         """Put both keys of `after` in the place of those of `before`; whether those were there still.
 
         `standard_webhooks` stays as it is stored.
         """
         ...
 
-    async def set_standard_webhooks(self, tenant_id: str, *, on: bool) -> bool:
+    async def set_standard_webhooks(self, tenant_id: str, *, on: bool, audit: AuditEntry | None = None) -> bool:
         """Change that default of the tenant's deliveries, its keys stay; whether there is such a tenant."""
         ...

@@ -140,6 +140,11 @@ TABLES: tuple[Table, ...] = (
         booleans=frozenset({"standard_webhooks"}),
     ),
     Table(name="tokens", columns=("id", "tenant", "scope", "hash", "hint", "name", "created_at")),
+    Table(
+        name="audit",
+        columns=("id", "time", "tenant", "actor", "hint", "action", "subject"),
+        sequence="pg_get_serial_sequence('audit', 'id')",
+    ),
     Table(name="profiles", key=2, columns=("tenant", "host", "updated_at", "sealed")),
     Table(name="url_groups", key=2, columns=("tenant", "name", "url_group"), documents=frozenset({"url_group"})),
     Table(
