@@ -100,7 +100,11 @@ class Node:
             poll_ms=LONE_POLL_MS if alone else SHARED_POLL_MS,
         )
         metrics.watch_in_flight(lambda: self._engine.dispatcher.in_flight)
-        self._app = create_app(self._engine, metrics=metrics.render if settings.metrics else None)
+        self._app = create_app(
+            self._engine,
+            metrics=metrics.render if settings.metrics else None,
+            metrics_token_hash=settings.metrics_token,
+        )
 
     async def serve(
         self, listen: Callable[[], socket.socket], began: Callable[[], None], obey: Callable[[Stoppable], None]

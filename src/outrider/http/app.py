@@ -38,12 +38,15 @@ from outrider.http.requests import Disconnected, Request
 from outrider.http.routes import Found, Needs, Route, RouteTable
 
 
-def create_app(engine: Engine, *, metrics: Callable[[], bytes] | None = None) -> App:
+def create_app(
+    engine: Engine, *, metrics: Callable[[], bytes] | None = None, metrics_token_hash: str | None = None
+) -> App:
     """The API of an engine.
 
     Args:
         engine: started and drained by whoever made it; its observer is told of every fault.
         metrics: renders the text that Prometheus reads; None serves no `/metrics`.
+        metrics_token_hash: of the token that it asks for; None for none.
     """
     rows = [
         *publishing.ROUTES,
@@ -61,7 +64,7 @@ def create_app(engine: Engine, *, metrics: Callable[[], bytes] | None = None) ->
         *health.ROUTES,
     ]
     if metrics is not None:
-        rows.append(health.metrics_route(metrics))
+        rows.append(health.metrics_route(metrics, metrics_token_hash))
     return App(engine, description.describing(rows))
 
 
