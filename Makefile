@@ -10,7 +10,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 APT_PGBOUNCER := $(APT) install --yes --no-install-recommends pgbouncer >/dev/null 2>&1
 INSTALL_PGBOUNCER := { test "$$(id -u)" = 0 && { $(APT_PGBOUNCER) || { $(APT) update && $(APT_PGBOUNCER); }; }; }
 
-.PHONY: setup dev test check lint types format torture bench clean
+.PHONY: setup dev test check lint types format audit torture bench clean
 
 setup: .venv/.ready .venv/.servers $(JS)/node_modules/.ready ## make .venv with everything
 
@@ -51,6 +51,12 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+# In an environment of its own: what is audited is what an installation gets, not what it is audited with.
+audit: ## known vulnerabilities of what Outrider depends on; asks the network, so it is no part of check
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip-audit
+	.audit/bin/pip-audit --progress-spinner off --strict .
+
 torture: setup ## the long runs: hundreds of kills under load, thousands of simulated days
 	$(BIN)/python -m pytest -m torture --timeout 0 -s
 	$(BIN)/python -m tests.simulation --seeds 10000 --processes 2
@@ -64,4 +70,4 @@ format: setup ## rewrite the sources as the formatter wants them
 	$(BIN)/ruff format
 
 clean:
-	rm -rf .venv .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(JS)/node_modules bench/baselines/node_modules bench/baselines/.venv
+	rm -rf .venv .audit .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(JS)/node_modules bench/baselines/node_modules bench/baselines/.venv

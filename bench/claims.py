@@ -25,8 +25,8 @@ from outrider.domain.instant import DAY_MS
 from outrider.domain.message import Message, MessageState, new_id
 from outrider.domain.options import DeliveryOptions
 from outrider.domain.settlement import settle
-from outrider.domain.tenant import SigningKeys, Tenant
-from outrider.ports import Store
+from outrider.domain.tenant import Tenant
+from outrider.ports import SealedKeys, Store
 from outrider.settings import Settings
 from outrider.storage import open_store
 
@@ -70,7 +70,7 @@ async def claim(store: Store, expected: int) -> tuple[float, list[Message]]:
 async def measure(name: str, database: DatabaseUrl, counts: list[int], repeat: int, report: Report) -> None:
     store = await open_store(database, Settings(), serving=True)
     try:
-        await store.add_tenant(Tenant(TENANT, "bench", NOW), SigningKeys("a", "b"))
+        await store.add_tenant(Tenant(TENANT, "bench", NOW), SealedKeys("a", "b"))
         await store.join(NODE, NOW, NOW + DAY_MS)
         parked = 0
         for count in sorted(counts):

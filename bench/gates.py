@@ -21,7 +21,8 @@ from outrider.domain.instant import DAY_MS
 from outrider.domain.message import Message, MessageState, new_id
 from outrider.domain.options import DeliveryOptions, FlowControl
 from outrider.domain.settlement import settle
-from outrider.domain.tenant import SigningKeys, Tenant
+from outrider.domain.tenant import Tenant
+from outrider.ports import SealedKeys
 from outrider.store.sqlite import SqliteStore
 
 NOW = 1_800_000_000_000
@@ -99,7 +100,7 @@ async def main() -> None:
     said = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=said.folder) as folder:
         store = await SqliteStore.open(Path(folder) / "bench.db", max_pending=1_000_000)
-        await store.add_tenant(Tenant(TENANT, "bench", NOW), SigningKeys("a", "b"))
+        await store.add_tenant(Tenant(TENANT, "bench", NOW), SealedKeys("a", "b"))
         beside_none = await timed("no gate: lives, 100 at once", 20_000, lives(store, 20_000))
         kinds: list[tuple[str, Make]] = [
             ("queue", lambda: message("orders")),

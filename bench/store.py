@@ -25,8 +25,8 @@ from outrider.domain.instant import DAY_MS
 from outrider.domain.message import Message, MessageState, new_id
 from outrider.domain.options import DeliveryOptions
 from outrider.domain.settlement import settle
-from outrider.domain.tenant import SigningKeys, Tenant
-from outrider.ports import Applied
+from outrider.domain.tenant import Tenant
+from outrider.ports import Applied, SealedKeys
 from outrider.store.sqlite import SqliteStore
 
 NOW = 1_800_000_000_000
@@ -124,7 +124,7 @@ async def main() -> None:
     body = b"x" * said.body
     with tempfile.TemporaryDirectory(dir=said.folder) as folder:
         store = await SqliteStore.open(Path(folder) / "bench.db", max_pending=1_000_000)
-        await store.add_tenant(Tenant(TENANT, "bench", NOW), SigningKeys("a", "b"))
+        await store.add_tenant(Tenant(TENANT, "bench", NOW), SealedKeys("a", "b"))
         for at_once in (1, 10, 100, 1000):
             rows = min(said.rows, at_once * 1000)
             await measure(f"whole lives, {at_once} at once", rows, partial(lives, store, rows, at_once, body))

@@ -10,10 +10,13 @@ from outrider.domain.instant import Instant
 from outrider.domain.message import DeduplicationKey, Message, MessageState
 from outrider.domain.options import Callback, DeliveryOptions
 from outrider.domain.settlement import Settlement, settle
-from outrider.domain.tenant import Scope, SigningKeys, Tenant, Token
+from outrider.domain.tenant import Scope, Tenant, Token
+from outrider.ports import SealedKeys
+from outrider.sealing import SealedBox, SecretKey
 
 NOW: Instant = 1_800_000_000_000
 TENANT = "ten_1"
+BOX = SealedBox(SecretKey(bytes(range(32))))
 NODE = "node_1"
 
 _numbers = itertools.count(1)
@@ -93,10 +96,10 @@ def make_tenant(**overrides) -> Tenant:
     return Tenant(**said | overrides)
 
 
-def make_keys(**overrides) -> SigningKeys:
+def make_keys(**overrides) -> SealedKeys:
     number = next(_numbers)
-    said = {"current": f"sig_current{number}", "next": f"sig_next{number}"}
-    return SigningKeys(**said | overrides)
+    said = {"current": f"sealed:current{number}", "next": f"sealed:next{number}"}
+    return SealedKeys(**said | overrides)
 
 
 def make_token(**overrides) -> Token:

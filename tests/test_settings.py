@@ -12,6 +12,7 @@ from msgspec import structs
 from outrider.database_url import SqliteFile
 from outrider.domain.errors import Misconfigured
 from outrider.domain.limits import Limits, limits_of
+from outrider.domain.tenant import hash_token
 from outrider.setting import format_size, parse_size
 from outrider.settings import SETTINGS, Settings, load_settings, value_of
 from outrider.settings_page import settings_table
@@ -349,6 +350,19 @@ def test_a_secret_key_is_hex_or_base64(text):
     key = load(environ={"OUTRIDER_SECRET_KEY": text}).settings.secret_key
     assert key.raw == b"\x00\xff" * 16
     assert repr(key) == "SecretKey([hidden])"
+
+
+def test_a_metrics_token_is_kept_as_its_hash():
+    loaded = load(environ={"OUTRIDER_METRICS_TOKEN": "0123456789abcdef"})
+    assert loaded.settings.metrics_token == hash_token("0123456789abcdef")
+    assert "0123456789abcdef" not in repr(loaded)
+
+
+@pytest.mark.parametrize("text", ["0123456789abcde", "0123456789 abcdef", "0123456789abcdé!"])
+def test_what_is_no_metrics_token_is_refused_and_not_repeated(text):
+    failure = refusal(environ={"OUTRIDER_METRICS_TOKEN": text})
+    assert failure.sentence.startswith("metrics_token [hidden] (environment OUTRIDER_METRICS_TOKEN) is not 16 or more")
+    assert text not in failure.sentence + str(failure.hint)
 
 
 @pytest.mark.parametrize("text", ["short", "00" * 31, "00" * 33, "é" * 44, "A" * 45])

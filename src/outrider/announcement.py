@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import sys
 
-from msgspec import structs
-
 from outrider.development import DEVELOPMENT_USERS
 from outrider.domain.errors import Malformed
 from outrider.domain.tenant import Scope, SigningKeys
 from outrider.engine.directory import Directory
-from outrider.ports import Store
 
 FIRST_TENANT = "default"
 
 
-async def seed_development_users(directory: Directory, store: Store) -> None:
+async def seed_development_users(directory: Directory) -> None:
     """Make the public users, and give them their public keys again if those were rotated."""
     tenants = {tenant.name: tenant for tenant in await directory.list_tenants()}
     for user in DEVELOPMENT_USERS:
         tenant = tenants.get(user.name)
         if tenant is None:
             tenant, _ = await directory.create_tenant(user.name)
-        stored = await store.get_keys(tenant.id)
-        keys = user.keys if stored is None else structs.replace(stored, current=user.keys.current, next=user.keys.next)
-        await store.set_keys(tenant.id, keys)
+        await directory.set_keys(tenant.id, user.keys.current, user.keys.next)
         if await directory.principal(user.token) is None:
             await directory.add_token(tenant, user.token, Scope.FULL, "public development token")
 

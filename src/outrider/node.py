@@ -19,17 +19,17 @@ from outrider.domain.errors import StoreUnavailable
 from outrider.domain.instant import MINUTE_MS, SECOND_MS, Instant
 from outrider.engine.directory import Directory
 from outrider.engine.runtime import Engine
+from outrider.engine.signing_keys import seal_plain_keys
 from outrider.engine.time_keeper import TimeKeeper
 from outrider.http.app import App, create_app
 from outrider.http.connection import Connection
 from outrider.http.proxies import Proxies
 from outrider.observe import MetricsObserver
 from outrider.ports import Clock, Observer, Store
-from outrider.sealing import SecretKey
-from outrider.secret_key import keep_secret_key
+from outrider.sealing import SealedBox, SecretKey
 from outrider.sender import HttpSender
 from outrider.settings import Mode, Settings
-from outrider.storage import check_secret_key, claim, make_folder, open_store
+from outrider.storage import claim, open_store, secret_key_of
 
 if TYPE_CHECKING:
     from outrider.store.sqlite.bells import Bell
@@ -73,7 +73,12 @@ class Node:
     ) -> None:
         policy = settings.address_policy(mode)
         elsewhere = isinstance(settings.database_of(mode), PostgresUrl)
-        self.directory = Directory(store, clock, barred_tokens=frozenset() if mode == "dev" else DEVELOPMENT_TOKENS)
+        self.directory = Directory(
+            store,
+            clock,
+            SealedBox(secret_key),
+            barred_tokens=frozenset() if mode == "dev" else DEVELOPMENT_TOKENS,
+        )
         self._settings = settings
         self._clock = clock
         self._observer = observer
@@ -95,7 +100,11 @@ class Node:
             poll_ms=LONE_POLL_MS if alone else SHARED_POLL_MS,
         )
         metrics.watch_in_flight(lambda: self._engine.dispatcher.in_flight)
-        self._app = create_app(self._engine, metrics=metrics.render if settings.metrics else None)
+        self._app = create_app(
+            self._engine,
+            metrics=metrics.render if settings.metrics else None,
+            metrics_token_hash=settings.metrics_token,
+        )
 
     async def serve(
         self, listen: Callable[[], socket.socket], began: Callable[[], None], obey: Callable[[Stoppable], None]
@@ -154,8 +163,9 @@ async def open_when_reachable(
 async def admit(store: Store, database: DatabaseUrl, settings: Settings, mode: Mode, observer: Observer) -> SecretKey:
     """See that the store may be used; the secret key of its nodes. Raises Misconfigured."""
     await claim(store, database, mode)
-    secret_key = settings.secret_key or keep_secret_key(make_folder(settings.data))
-    await check_secret_key(store, database, secret_key)
+    secret_key = await secret_key_of(store, database, settings)
+    if sealed := await seal_plain_keys(store, SealedBox(secret_key)):
+        observer.note("signing_keys_sealed", tenants=sealed)
     product = await administered(database).product()
     observer.note("database_opened", database=str(database), **product.facts(settings.database_mode))
     return secret_key

@@ -56,7 +56,7 @@ def _read(path: Path) -> SecretKey:
     except ValueError:
         raise Misconfigured(
             f"the secret key file '{path}' does not hold {KEY_BYTES} bytes as base64 or hex",
-            hint="put the key back from a backup; without it, stored destination profiles cannot be read",
+            hint="put the key back from a backup; without it, nothing that was stored sealed can be read",
         ) from None
 
 

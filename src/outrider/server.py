@@ -31,7 +31,7 @@ from outrider.listening import listen, listen_beside, reserve, url_of
 from outrider.node import Node, admit, new_name, open_when_reachable
 from outrider.observe import LogObserver, MetricsObserver, Observers, Tallies
 from outrider.ports import Clock, Store
-from outrider.sealing import SecretKey
+from outrider.sealing import SealedBox, SecretKey
 from outrider.settings import Loaded, Mode, Settings
 from outrider.storage import serving_lock
 from outrider.store.sqlite.bells import Bells
@@ -122,7 +122,7 @@ async def _serve_alone(settings: Settings, mode: Mode) -> None:
         listener = listen(settings.host, settings.port)
         url = settings.public_url or url_of(listener)
         if mode == "dev":
-            await seed_development_users(node.directory, store)
+            await seed_development_users(node.directory)
             announce_development(url)
         else:
             await announce_first_tenant(node.directory, url)
@@ -165,7 +165,7 @@ def _serve_by_workers(settings: Settings) -> None:
             secret_key = await admit(store, database, settings, "serve", observer)
             port = reserve(settings.host, settings.port)
             url = settings.public_url or url_of(port)
-            await announce_first_tenant(Directory(store, clock), url)
+            await announce_first_tenant(Directory(store, clock, SealedBox(secret_key)), url)
             if isinstance(database, SqliteFile):
                 await _end_all_leases(store, clock)
         finally:

@@ -19,7 +19,10 @@ from msgspec.structs import fields
 from outrider.database_url import HIDDEN, RULE, DatabaseUrl, PostgresUrl, parse_database_url, redacted
 from outrider.domain.duration import LONGEST_MS, format_duration, parse_duration
 from outrider.domain.errors import Misconfigured
+from outrider.domain.tenant import hash_token
 from outrider.secret_key import parse_secret_key
+
+SHORTEST_TOKEN = 16
 
 
 class Kind(Struct, frozen=True):
@@ -252,6 +255,14 @@ def _parse_url(raw: object) -> str:
     return text
 
 
+def _parse_token(raw: object) -> str:
+    """The hash of a token: itself, it is kept nowhere."""
+    token = _text_of(raw)
+    if not re.fullmatch(rf"[!-~]{{{SHORTEST_TOKEN},}}", token):
+        raise ValueError
+    return hash_token(token)
+
+
 def _parse_database(raw: object) -> DatabaseUrl:
     return parse_database_url(_parse_text(raw))
 
@@ -283,6 +294,14 @@ _SPECIAL = {
         "key",
         "32 bytes as base64 or hex; `openssl rand -base64 32` makes such a key",
         lambda raw: parse_secret_key(_text_of(raw)),
+        lambda _: HIDDEN,
+        is_secret=True,
+        name_raw=lambda _: HIDDEN,
+    ),
+    "token": Kind(
+        "token",
+        f"{SHORTEST_TOKEN} or more printable characters without spaces; `openssl rand -hex 32` makes such a token",
+        _parse_token,
         lambda _: HIDDEN,
         is_secret=True,
         name_raw=lambda _: HIDDEN,

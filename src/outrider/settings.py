@@ -132,6 +132,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     metrics: Annotated[bool, Meta(description="whether metrics are served")] = True
+    metrics_token: Annotated[
+        str | None,
+        Meta(
+            description="token that `GET /metrics` asks for, as `Authorization: Bearer`; none: anybody may read them",
+            extra={"kind": "token"},
+        ),
+    ] = None
     limits: Limits = Limits()
 
     def address_policy(self, mode: Mode) -> AddressPolicy:

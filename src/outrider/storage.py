@@ -9,7 +9,7 @@ from outrider.database_url import DatabaseUrl, PostgresUrl, SqliteFile
 from outrider.domain.errors import Misconfigured
 from outrider.ports import Store
 from outrider.sealing import SecretKey
-from outrider.secret_key import FILE, fingerprint_of
+from outrider.secret_key import FILE, fingerprint_of, keep_secret_key
 from outrider.settings import Mode, Settings
 
 if TYPE_CHECKING:
@@ -122,6 +122,16 @@ async def claim(store: Store, database: DatabaseUrl, mode: Mode) -> None:
         )
 
 
+async def secret_key_of(store: Store, database: DatabaseUrl, settings: Settings) -> SecretKey:
+    """The secret key of all nodes: as it is set, or that of the data folder, where one is made at first use.
+
+    Raises Misconfigured if it cannot be read, or is not that of the other nodes.
+    """
+    key = settings.secret_key or keep_secret_key(make_folder(settings.data))
+    await check_secret_key(store, database, key)
+    return key
+
+
 async def check_secret_key(store: Store, database: DatabaseUrl, key: SecretKey) -> None:
     """See to it that all nodes have the same key. Raises Misconfigured for one that is not the first node's."""
     fingerprint = fingerprint_of(key)
@@ -129,7 +139,7 @@ async def check_secret_key(store: Store, database: DatabaseUrl, key: SecretKey) 
     if first != fingerprint:
         raise Misconfigured(
             f"the secret key of this node (fingerprint {fingerprint[:12]}) is not that of the database {database} "
-            f"({first[:12]}); all nodes need the same to open destination profiles",
+            f"({first[:12]}); all nodes need the same to open signing keys and destination profiles",
             code="secret_key_differs",
             hint=f"copy {FILE} from the data folder of a node that runs, or set OUTRIDER_SECRET_KEY to its content; if "
             "that key is lost, `outrider db forget-key` lets this one take its place",

@@ -87,7 +87,7 @@ def test_every_setting_but_limits_and_secrets_is_a_flag_of_serve_and_dev(run):
     for command in ("serve", "dev"):
         _, out, _ = run(command, "--help")
         missing = {one.name for one in SETTINGS if not one.name.startswith("limits.") and f"{one.flag} " not in out}
-        assert missing == {"secret_key"}
+        assert missing == {"secret_key", "metrics_token"}
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])

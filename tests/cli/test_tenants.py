@@ -185,7 +185,7 @@ def test_tenants_can_be_changed_while_a_server_has_the_store(folder):
     async def serve_and_change():
         store = await SqliteStore.open(database)
         try:
-            directory = Directory(store, SystemClock())
+            directory = Directory(store, SystemClock(), None)
             add = await asyncio.create_subprocess_exec(*command, "tenant", "add", "acme", stdout=-1, stderr=-1)
             await add.communicate()
             create = await asyncio.create_subprocess_exec(

@@ -11,6 +11,8 @@ from tests.e2e.server_process import ServerProcess
 from outrider.clock import SystemClock
 from outrider.domain.tenant import Scope
 from outrider.engine.directory import Directory
+from outrider.sealing import SealedBox
+from outrider.secret_key import keep_secret_key
 from outrider.store.sqlite import SqliteStore
 
 
@@ -32,8 +34,9 @@ def open_account(server: ServerProcess) -> Account:
 
 async def _open(server: ServerProcess, name: str) -> Account:
     store = await SqliteStore.open(server.database, exclusive=False)
+    key = keep_secret_key(server.data)
     try:
-        directory = Directory(store, SystemClock())
+        directory = Directory(store, SystemClock(), SealedBox(key))
         tenant, keys = await directory.create_tenant(name)
         _, token = await directory.create_token(tenant.name, Scope.FULL)
     finally:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import urllib.request
 
 import pytest
+from tests.e2e.calls import call, publish
+from tests.e2e.canaries import traces_of
 from tests.e2e.ledger import Ledger
 
 CANARY = "c4nary-5ecret-of-a-preview"
@@ -21,30 +21,9 @@ def elsewhere():
     ledger.stop()
 
 
-def call(server, method, path, body=None, headers=()):
-    token = server.variables["QSTASH_TOKEN"]
-    request = urllib.request.Request(
-        server.url + path, body, {"Authorization": f"Bearer {token}", **dict(headers)}, method=method
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return answer.read()
-
-
-def publish(server, url, **headers):
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return json.loads(call(server, "POST", f"/v2/publish/{url}", b"body", named))["messageId"]
-
-
 def put_profile(server, ledger):
     body = json.dumps({"headers": {HEADER: CANARY}}).encode()
     return call(server, "PUT", f"/v2/profiles/{ledger.origin.removeprefix('http://')}", body)
-
-
-def traces_of(canary, content: bytes):
-    """Every form in which the canary stands in what was written or answered."""
-    forms = [canary.encode(), canary.encode().hex().encode()]
-    forms += [base64.b64encode(b" " * shift + canary.encode())[shift + 1 : -4] for shift in range(3)]
-    return [form for form in forms if form in content]
 
 
 def test_profile_is_found_in_deliveries_to_its_host_and_nowhere_else(start_server, ledger, elsewhere, place):

@@ -129,7 +129,7 @@ async def test_without_its_key_nothing_is_sent_to_the_host_and_others_are_served
     assert await world.log(message_id) == [EventKind.CREATED, EventKind.ACTIVE, EventKind.ERROR, EventKind.RETRY]
     entries = (await world.store.list_log(world.tenant, LogQuery(kinds=(EventKind.ERROR,)))).items
     assert "'a.example' does not open" in entries[0].event.error
-    assert [facts["message_id"] for facts in world.witness.noted("profile_open_failed")] == [message_id]
+    assert [facts["message_id"] for facts in world.witness.noted("secret_open_failed")] == [message_id]
     with pytest.raises(ProfileUnreadable, match=r"'a\.example'"):
         await world.engine.profiles.get(world.tenant, "a.example")
     await put(world)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 
 from tests.engine.node import Node
+from tests.factories import BOX
 
 from outrider.domain.addresses import AddressPolicy
 from outrider.domain.attempt import Outcome, Response, Unreachable, judge
@@ -136,7 +137,7 @@ class World:
         self.node = self._new_node(store)
         self.nodes = [self.node]
         self.store = self.node.store
-        self.directory = Directory(self.store, self.clock)
+        self.directory = Directory(self.store, self.clock, BOX)
 
     @property
     def engine(self) -> Engine:
@@ -213,7 +214,7 @@ class World:
                 sender=sender,
                 clock=clock,
                 observer=self.witness,
-                directory=Directory(store, clock),
+                directory=Directory(store, clock, BOX),
                 policy=AddressPolicy.production(),
                 limits=self.limits,
                 node=name,

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.factories import BOX
 from tests.http.described import Description
 from tests.http.raw import until
 from uvicorn import Config
@@ -146,7 +147,7 @@ async def open_api(limits: Limits | None = None, connection: type[Connection] = 
     limits = limits or Limits()
     clock, observer, sender = ManualClock(), RecordingObserver(), RecordingSender()
     store = await SqliteStore.open(":memory:", max_pending=10_000)
-    directory = Directory(store, clock)
+    directory = Directory(store, clock, BOX)
     tenant, _ = await directory.create_tenant("acme")
     _, token = await directory.create_token("acme", Scope.FULL)
     _, read_token = await directory.create_token("acme", Scope.READ)

@@ -8,6 +8,7 @@ import pytest
 
 from outrider.domain.limits import Limits
 from outrider.http import (
+    audit,
     dead_letters,
     description,
     flow_control,
@@ -88,6 +89,7 @@ NEEDS = {
     ("PUT", "/v2/profiles/{host}"): "change",
     ("DELETE", "/v2/profiles/{host}"): "change",
     ("GET", "/v2/usage"): "read",
+    ("GET", "/v2/audit"): "full",
     ("GET", "/v2/keys"): "read",
     ("POST", "/v2/keys/rotate"): "change",
     ("POST", "/v2/rotate"): "change",
@@ -116,6 +118,7 @@ ROUTES = description.describing(
         *flow_control.ROUTES,
         *profiles.ROUTES,
         *usage.ROUTES,
+        *audit.ROUTES,
         *keys.ROUTES,
         *health.ROUTES,
         health.metrics_route(bytes),

@@ -27,6 +27,7 @@ from outrider.domain.errors import (
     Undeliverable,
 )
 from outrider.engine.profiles import ProfileUnreadable
+from outrider.engine.signing_keys import KeysUnreadable
 from outrider.http import errors
 from outrider.http.errors import HeadTooLarge, MethodNotAllowed, RequestTimedOut
 
@@ -49,6 +50,7 @@ EXAMPLES = {
     LimitReached: (LimitReached("s", window="daily", quota=QUOTA), 429),
     Misconfigured: (Misconfigured("s"), 500),
     ProfileUnreadable: (ProfileUnreadable("s"), 503),
+    KeysUnreadable: (KeysUnreadable("s"), 503),
     Unavailable: (Unavailable("s"), 503),
     StoreUnavailable: (StoreUnavailable("s"), 503),
     Overloaded: (Overloaded("s"), 503),

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import base64
 
+import httpx
+from tests.http.conftest import listening
+
 from outrider.domain.errors import StoreUnavailable
+from outrider.domain.tenant import hash_token
+from outrider.http.app import create_app
 
 
 async def test_keys_are_shown_and_rotated(api):
@@ -46,6 +51,15 @@ async def test_metrics_are_served_as_rendered(api):
     response = await api.client.get("/metrics")
     assert response.text == "outrider_up 1\n"
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+async def test_metrics_with_a_token_are_for_who_has_it(api):
+    app = create_app(api.engine, metrics=lambda: b"outrider_up 1\n", metrics_token_hash=hash_token("of-prometheus"))
+    async with listening(app) as (port, _), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        for given in ("Bearer of-prometheu", f"Bearer {api.token}", "Basic of-prometheus"):
+            assert (await client.get("/metrics", headers={"authorization": given})).status_code == 401
+        assert (await client.get("/metrics")).json()["code"] == "token_missing"
+        assert (await client.get("/metrics", headers={"authorization": "Bearer of-prometheus"})).status_code == 200
 
 
 async def test_the_front_door_says_what_this_is(api):

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.factories import NOW, TENANT, make_leased, make_settlement, make_tenant
 
 from outrider.domain.message import Message
-from outrider.domain.tenant import SigningKeys
+from outrider.ports import SealedKeys
 from outrider.store.sqlite import SqliteStore
 
 
@@ -18,7 +18,7 @@ def acknowledge(what: str, message: Message) -> None:
 
 async def main(database: Path) -> None:
     store = await SqliteStore.open(database)
-    await store.add_tenant(make_tenant(id=TENANT), SigningKeys("a", "b"))
+    await store.add_tenant(make_tenant(id=TENANT), SealedKeys("a", "b"))
 
     async def publish() -> None:
         while True:

@@ -9,7 +9,7 @@ import pytest
 from tests.factories import NOW, TENANT
 
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
-from outrider.domain.tenant import SigningKeys
+from outrider.ports import SealedKeys
 from outrider.store.relational import dead_letters, log
 from outrider.store.relational.cancellations import cancel
 from outrider.store.relational.queries import load_queries
@@ -53,7 +53,7 @@ class TestMigrations:
         connection.execute("INSERT INTO tenants VALUES ('ten_1', 'acme', 1)")
         connection.execute("INSERT INTO signing_keys VALUES ('ten_1', 'sig_a', 'sig_b')")
         migrate(connection)
-        assert run_now(get_keys(SqliteConnection(connection), "ten_1")) == SigningKeys(
+        assert run_now(get_keys(SqliteConnection(connection), "ten_1")) == SealedKeys(
             "sig_a", "sig_b", standard_webhooks=False
         )
 

@@ -1,6 +1,7 @@
 """The contract of every Store: tenants, tokens and keys."""
 
 import pytest
+from msgspec import structs
 from tests.factories import (
     NOW,
     TENANT,
@@ -17,8 +18,8 @@ from tests.store.conftest import OTHER_TENANT
 from tests.store.steps import dead_letters, entries
 
 from outrider.domain.errors import Malformed, NotFound
-from outrider.domain.tenant import Scope, SigningKeys
-from outrider.ports import Stored
+from outrider.domain.tenant import Scope
+from outrider.ports import SealedKeys, Stored
 
 
 async def test_tenants_are_listed_oldest_first(store):
@@ -41,22 +42,27 @@ async def test_name_is_unique(store):
     assert await store.get_keys(tenant.id) == keys
 
 
-async def test_keys_are_rotated(store):
-    await store.set_keys(TENANT, SigningKeys("a", "b"))
-    assert await store.rotate_keys(TENANT, "c") == SigningKeys("b", "c")
-    assert await store.get_keys(TENANT) == SigningKeys("b", "c")
-    assert await store.rotate_keys("ten_unknown", "c") is None
+async def test_keys_are_replaced_only_if_they_are_those_that_are_known(store):
+    first, second, third = make_keys(), make_keys(), make_keys()
+    tenant = make_tenant()
+    await store.add_tenant(tenant, first)
+    assert await store.replace_keys(tenant.id, first, second)
+    assert not await store.replace_keys(tenant.id, first, third)
+    assert not await store.replace_keys(tenant.id, SealedKeys(second.current, first.next), third)
+    assert await store.get_keys(tenant.id) == second
+    assert not await store.replace_keys("ten_unknown", first, second)
     assert await store.get_keys("ten_unknown") is None
 
 
 async def test_standard_webhooks_are_a_default_of_the_tenant_that_outlives_a_rotation(store):
-    await store.set_keys(TENANT, SigningKeys("a", "b"))
+    before, after = await store.get_keys(TENANT), make_keys()
     assert await store.set_standard_webhooks(TENANT, on=True)
-    assert await store.get_keys(TENANT) == SigningKeys("a", "b", standard_webhooks=True)
-    assert await store.rotate_keys(TENANT, "c") == SigningKeys("b", "c", standard_webhooks=True)
+    assert await store.get_keys(TENANT) == structs.replace(before, standard_webhooks=True)
+    assert await store.replace_keys(TENANT, before, after)
+    assert await store.get_keys(TENANT) == structs.replace(after, standard_webhooks=True)
     assert (await store.get_keys(OTHER_TENANT)).standard_webhooks is False
     assert await store.set_standard_webhooks(TENANT, on=False)
-    assert await store.get_keys(TENANT) == SigningKeys("b", "c")
+    assert await store.get_keys(TENANT) == after
     assert not await store.set_standard_webhooks("ten_unknown", on=True)
 
 
@@ -94,8 +100,6 @@ async def test_revoked_token_is_gone(store):
 async def test_unknown_tenant_gets_neither_token_nor_keys_nor_messages(store):
     with pytest.raises(NotFound, match="ten_unknown"):
         await store.add_token(make_token(tenant="ten_unknown"))
-    with pytest.raises(NotFound, match="ten_unknown"):
-        await store.set_keys("ten_unknown", make_keys())
     with pytest.raises(NotFound, match="tenant"):
         await store.add([make_message(tenant="ten_unknown")], NOW)
 

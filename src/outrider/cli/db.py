@@ -127,16 +127,28 @@ def forget_key(
 ) -> None:
     """Let another secret key take the place of one that is lost.
 
-    The next server that starts decides it. Destination profiles that were stored before can never be read
-    again: put each of them anew.
+    The next server that starts decides it. What the lost one sealed can never be read again. Until it is made
+    anew, deliveries fail, are retried as usual and say why: let every tenant call POST /v2/keys/rotate, which
+    makes two new signing keys, and give both to its receivers; put every destination profile again.
     """
     from outrider.administration import databases  # noqa: PLC0415
 
     where, _ = _database(data, database, config, dev=dev)
     if not yes:
-        typer.confirm(f"Forget the secret key of {where}, and with it all destination profiles?", abort=True, err=True)
+        typer.confirm(
+            f"Forget the secret key of {where}, and with it all signing keys and destination profiles?",
+            abort=True,
+            err=True,
+        )
     forgotten = asyncio.run(databases.forget_key(where))
-    typer.echo("The key of the next start will do." if forgotten else "There was no key to forget.", err=True)
+    if not forgotten:
+        typer.echo("There was no key to forget.", err=True)
+        return
+    typer.echo(
+        "The key of the next start will do. If it is another: POST /v2/keys/rotate with a token of every tenant, and "
+        "put the destination profiles again.",
+        err=True,
+    )
 
 
 def _database(

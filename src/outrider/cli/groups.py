@@ -74,7 +74,7 @@ async def _audit(store: Store, settings: Settings, tenant_name: str | None, wind
     """Every endpoint of the tenant, or of all. Raises NotFound for an unknown tenant, Misconfigured for the window."""
     clock = SystemClock()
     window_ms = _window_ms(window, settings)
-    tenants = await Directory(store, clock).list_tenants()
+    tenants = await Directory(store, clock, None).list_tenants()
     if tenant_name is not None and tenant_name not in {tenant.name for tenant in tenants}:
         raise NotFound(f"tenant '{tenant_name}' does not exist", hint="`outrider tenant list` shows the names")
     groups = UrlGroups(store, clock, AddressPolicy(), settings.limits)

@@ -12,11 +12,13 @@ import typer
 from outrider.cli.flags import load
 from outrider.clock import SystemClock
 from outrider.database_url import DatabaseUrl, SqliteFile
+from outrider.domain.audit import COMMAND_LINE
 from outrider.domain.errors import Misconfigured
 from outrider.engine.directory import Directory
 from outrider.ports import Store
+from outrider.sealing import SealedBox
 from outrider.settings import Mode, Settings
-from outrider.storage import claim, open_store
+from outrider.storage import claim, open_store, secret_key_of
 
 T = TypeVar("T")
 
@@ -31,13 +33,21 @@ def with_directory(
     config: Path | None,
     dev: bool,
     create: bool = False,
+    seals: bool = False,
 ) -> T:
     """What `act` returns, given the tenants of the store.
 
+    `seals` says that it makes or reads signing keys: then the secret key must be there, or is made.
     Raises Misconfigured if there is no store yet, unless `create` says to make one.
     """
+
+    async def act_on(store: Store, settings: Settings) -> T:
+        where = settings.database_of("dev" if dev else "serve")
+        box = SealedBox(await secret_key_of(store, where, settings)) if seals else None
+        return await act(Directory(store, SystemClock(), box, actor=COMMAND_LINE))
+
     return with_store(
-        lambda store, _: act(Directory(store, SystemClock())),
+        act_on,
         data=data,
         database=database,
         config=config,

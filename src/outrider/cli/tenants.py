@@ -11,7 +11,7 @@ from outrider.cli.flags import Config, Data, Database
 from outrider.cli.stores import Dev, with_directory
 from outrider.cli.table import print_table
 from outrider.domain.errors import Misconfigured
-from outrider.domain.tenant import SigningKeys, Tenant
+from outrider.domain.tenant import Tenant
 from outrider.engine.directory import Directory
 
 app = typer.Typer(no_args_is_help=True, help="Add, list, change and remove tenants.")
@@ -29,6 +29,7 @@ def add(name: Name, *, data: Data = None, database: Database = None, config: Con
         config=config,
         dev=dev,
         create=True,
+        seals=True,
     )
     typer.echo(f"QSTASH_CURRENT_SIGNING_KEY={keys.current}")
     typer.echo(f"QSTASH_NEXT_SIGNING_KEY={keys.next}")
@@ -38,12 +39,12 @@ def add(name: Name, *, data: Data = None, database: Database = None, config: Con
 @app.command("list")
 def list_(*, data: Data = None, database: Database = None, config: Config = None, dev: Dev = False) -> None:
     """List the tenants."""
-    tenants = with_directory(_with_keys, data=data, database=database, config=config, dev=dev)
+    tenants = with_directory(_with_standard_webhooks, data=data, database=database, config=config, dev=dev)
     print_table(
         ("name", "id", "created", "standard webhooks"),
         [
-            (one.name, one.id, shown_time(one.created_at), "yes" if keys.standard_webhooks else "no")
-            for one, keys in tenants
+            (one.name, one.id, shown_time(one.created_at), "yes" if standard_webhooks else "no")
+            for one, standard_webhooks in tenants
         ],
     )
 
@@ -101,8 +102,8 @@ def remove(
     typer.echo(f"Removed tenant '{name}'.", err=True)
 
 
-async def _with_keys(directory: Directory) -> list[tuple[Tenant, SigningKeys]]:
-    return [(tenant, await directory.keys(tenant.id)) for tenant in await directory.list_tenants()]
+async def _with_standard_webhooks(directory: Directory) -> list[tuple[Tenant, bool]]:
+    return [(tenant, await directory.signs_standard_webhooks(tenant.id)) for tenant in await directory.list_tenants()]
 
 
 def shown_time(instant: int) -> str:

@@ -27,6 +27,7 @@ class Limits(Struct, frozen=True, kw_only=True, cache_hash=True):
     deduplication_id_length: Annotated[int, Meta(description="longest deduplication id, in characters")] = 256
     log_retention_ms: Annotated[int, Meta(description="how long entries and finished messages are kept")] = 3 * DAY_MS
     dlq_retention_ms: Annotated[int, Meta(description="how long dead letters are kept")] = 7 * DAY_MS
+    audit_retention_ms: Annotated[int, Meta(description="how long administrative changes are remembered")] = 90 * DAY_MS
     queues: Annotated[int, Meta(description="queues of a tenant")] = 1000
     schedules: Annotated[int, Meta(description="schedules of a tenant")] = 1000
     url_groups: Annotated[int, Meta(description="URL groups of a tenant")] = 1000

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct, structs
 
+from outrider.domain.audit import Actor
 from outrider.domain.instant import Instant
 
 
@@ -65,6 +66,7 @@ class Principal(Struct, frozen=True):
 
     tenant: str
     scope: Scope
+    actor: Actor
 
 
 def hash_token(token: str) -> str:

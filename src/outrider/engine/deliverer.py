@@ -30,6 +30,7 @@ from outrider.engine.journal import Journal
 from outrider.engine.membership import Membership
 from outrider.engine.persistence import persist
 from outrider.engine.profiles import Profiles, ProfileUnreadable
+from outrider.engine.signing_keys import KeysUnreadable
 from outrider.ports import Applied, Clock, MessageStore, Observer, OutgoingRequest, Sender, Verdict
 from outrider.wire.outgoing import outgoing_request
 
@@ -88,8 +89,8 @@ class Deliverer:
             # A store in trouble costs a message no attempt: what is read, is read once it can be.
             request = await persist(lambda: self._request(message), self._clock, self._observer)
             return None if self._is_overtaken(message) else await self._sender.send(request)
-        except ProfileUnreadable as failure:
-            self._observer.note("profile_open_failed", message_id=message.id, error=failure.sentence)
+        except (ProfileUnreadable, KeysUnreadable) as failure:
+            self._observer.note("secret_open_failed", message_id=message.id, error=failure.sentence)
             return Unreachable(failure.sentence)
         except NotFound as gone:
             # The tenant was removed, and its messages with it: there is nothing left to settle.

@@ -7,7 +7,9 @@ another process (the command line, another node) is in force within that time.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from outrider.domain.audit import SERVER, Actor, AuditEntry
 from outrider.domain.errors import Malformed, NotFound
 from outrider.domain.message import new_id
 from outrider.domain.tenant import (
@@ -20,8 +22,11 @@ from outrider.domain.tenant import (
     new_signing_key,
     new_token,
 )
+from outrider.engine.audit import entry_of
 from outrider.engine.cache import Cache
-from outrider.ports import Clock, TenantStore
+from outrider.engine.signing_keys import KeysUnreadable, open_keys, seal_keys
+from outrider.ports import Clock, SealedKeys, TenantStore
+from outrider.sealing import SealedBox
 
 _TENANT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -29,10 +34,25 @@ _TENANT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class Directory:
     """Tenants, their tokens and their signing keys."""
 
-    def __init__(self, store: TenantStore, clock: Clock, *, barred_tokens: frozenset[str] = frozenset()) -> None:
-        """`barred_tokens` are never accepted, whatever the store says (the public development tokens)."""
+    def __init__(
+        self,
+        store: TenantStore,
+        clock: Clock,
+        box: SealedBox | None,
+        *,
+        barred_tokens: frozenset[str] = frozenset(),
+        actor: Actor = SERVER,
+    ) -> None:
+        """Look after the tenants of the store.
+
+        `box` seals and opens signing keys; None for who neither makes nor reads any. `barred_tokens` are never
+        accepted, whatever the store says (the public development tokens). `actor` is who changes something, where
+        nobody else is named.
+        """
+        self._actor = actor
         self._store = store
         self._clock = clock
+        self._sealed_box = box
         self._barred = frozenset(hash_token(token) for token in barred_tokens)
         self._principals: Cache[str, Principal] = Cache()
         self._keys: Cache[str, SigningKeys] = Cache()
@@ -47,33 +67,71 @@ class Directory:
         stored = None if token_hash in self._barred else await self._store.find_token(token_hash)
         if stored is None:
             return None
-        principal = Principal(stored.tenant, stored.scope)
+        principal = Principal(stored.tenant, stored.scope, Actor(stored.id, stored.hint))
         self._principals.put(token_hash, principal, now)
         return principal
 
     async def keys(self, tenant_id: str) -> SigningKeys:
-        """The tenant's signing keys. Raises NotFound for a tenant that is gone."""
+        """The tenant's signing keys. Raises NotFound for a tenant that is gone, and KeysUnreadable."""
         now = self._clock.now()
         keys = self._keys.get(tenant_id, now)
         if keys is None:
-            keys = await self._store.get_keys(tenant_id)
-            if keys is None:
-                raise NotFound(f"tenant {tenant_id} does not exist")
+            keys = open_keys(self._box, tenant_id, await self._stored_keys(tenant_id))
             self._keys.put(tenant_id, keys, now)
         return keys
 
-    async def rotate_keys(self, tenant_id: str) -> SigningKeys:
-        """`next` becomes `current`, a fresh key becomes `next`; deliveries use them from here on."""
-        keys = await self._store.rotate_keys(tenant_id, new_signing_key())
+    async def rotate_keys(self, tenant_id: str, by: Actor | None = None) -> SigningKeys:
+        """`next` becomes `current`, a fresh key becomes `next`; deliveries use them from here on.
+
+        Keys that do not open are both replaced by fresh ones.
+        """
+
+        def change(before: SealedKeys) -> SigningKeys:
+            try:
+                return open_keys(self._box, tenant_id, before).rotated(new_signing_key())
+            except KeysUnreadable:
+                return SigningKeys(new_signing_key(), new_signing_key(), before.standard_webhooks)
+
+        return await self._change_keys(tenant_id, change, self._entry(tenant_id, "keys.rotate", "", by))
+
+    async def set_keys(self, tenant_id: str, current: str, following: str) -> SigningKeys:
+        """Give a tenant keys that are known elsewhere (those of development)."""
+        return await self._change_keys(
+            tenant_id, lambda before: SigningKeys(current, following, before.standard_webhooks)
+        )
+
+    async def _change_keys(
+        self, tenant_id: str, change: Callable[[SealedKeys], SigningKeys], audit: AuditEntry | None = None
+    ) -> SigningKeys:
+        """Replace the keys by what `change` makes of those that are stored, or that others have stored meanwhile."""
+        while True:
+            before = await self._stored_keys(tenant_id)
+            keys = change(before)
+            if await self._store.replace_keys(tenant_id, before, seal_keys(self._box, tenant_id, keys), audit):
+                self._keys.put(tenant_id, keys, self._clock.now())
+                return keys
+
+    async def signs_standard_webhooks(self, tenant_id: str) -> bool:
+        """Whether deliveries of which nothing else is said are signed by Standard Webhooks too."""
+        return (await self._stored_keys(tenant_id)).standard_webhooks
+
+    async def _stored_keys(self, tenant_id: str) -> SealedKeys:
+        keys = await self._store.get_keys(tenant_id)
         if keys is None:
             raise NotFound(f"tenant {tenant_id} does not exist")
-        self._keys.put(tenant_id, keys, self._clock.now())
         return keys
+
+    @property
+    def _box(self) -> SealedBox:
+        assert self._sealed_box is not None, "signing keys are made and read with the secret key alone"
+        return self._sealed_box
 
     async def set_standard_webhooks(self, tenant_name: str, *, on: bool) -> None:
         """Whether deliveries of the tenant of which nothing else is said are signed by Standard Webhooks too."""
         tenant = await self._named(tenant_name)
-        await self._store.set_standard_webhooks(tenant.id, on=on)
+        await self._store.set_standard_webhooks(
+            tenant.id, on=on, audit=self._entry(tenant.id, "tenant.set", f"standard webhooks {'on' if on else 'off'}")
+        )
         self._keys.forget(tenant.id)
 
     async def create_tenant(self, name: str) -> tuple[Tenant, SigningKeys]:
@@ -85,13 +143,15 @@ class Directory:
         now = self._clock.now()
         tenant = Tenant(id=new_id("ten", now), name=name, created_at=now)
         keys = SigningKeys(current=new_signing_key(), next=new_signing_key())
-        await self._store.add_tenant(tenant, keys)
+        await self._store.add_tenant(
+            tenant, seal_keys(self._box, tenant.id, keys), self._entry(tenant.id, "tenant.create", name)
+        )
         return tenant, keys
 
     async def remove_tenant(self, name: str) -> None:
         """Remove a tenant with everything it owns: messages, logs, dead letters, tokens."""
         tenant = await self._named(name)
-        await self._store.remove_tenant(tenant.id)
+        await self._store.remove_tenant(tenant.id, self._entry(tenant.id, "tenant.remove", name))
         self._principals.clear()
         self._keys.clear()
 
@@ -116,7 +176,7 @@ class Directory:
             name=name,
             created_at=now,
         )
-        await self._store.add_token(token)
+        await self._store.add_token(token, self._entry(tenant.id, "token.create", f"{token.id} ({scope.value})"))
         return token
 
     async def list_tokens(self, tenant_name: str) -> list[Token]:
@@ -125,11 +185,15 @@ class Directory:
     async def revoke_token(self, tenant_name: str, token_id: str) -> None:
         """Raises NotFound if the tenant has no such token."""
         tenant = await self._named(tenant_name)
-        if not await self._store.revoke_token(tenant.id, token_id):
+        audit = self._entry(tenant.id, "token.revoke", token_id)
+        if not await self._store.revoke_token(tenant.id, token_id, audit):
             raise NotFound(
                 f"tenant '{tenant_name}' has no token '{token_id}'", hint="`outrider token list` shows their ids"
             )
         self._principals.clear()
+
+    def _entry(self, tenant_id: str, action: str, subject: str, by: Actor | None = None) -> AuditEntry:
+        return entry_of(self._clock.now(), tenant_id, by or self._actor, action, subject)
 
     async def _named(self, name: str) -> Tenant:
         for tenant in await self._store.list_tenants():

@@ -9,6 +9,7 @@ from outrider.domain.addresses import AddressPolicy
 from outrider.domain.errors import Unavailable
 from outrider.domain.instant import SECOND_MS
 from outrider.domain.limits import Limits
+from outrider.engine.audit import Audit
 from outrider.engine.dead_letters import DeadLetters
 from outrider.engine.deliverer import Deliverer
 from outrider.engine.directory import Directory
@@ -77,6 +78,7 @@ class Engine:
             max_per_host=max_in_flight_per_host,
             poll_ms=poll_ms,
         )
+        self.audit = Audit(store, clock, observer)
         self.messages = Messages(store, clock, observer, self.dispatcher)
         self.queues = Queues(store, clock, self.dispatcher, self.messages, limits)
         self.url_groups = UrlGroups(store, clock, policy, limits)

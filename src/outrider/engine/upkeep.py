@@ -37,6 +37,7 @@ class Upkeep:
             logs_before=now - self._limits.log_retention_ms,
             dead_letters_before=now - self._limits.dlq_retention_ms,
             now=now,
+            changes_before=now - self._limits.audit_retention_ms,
         )
         total = 0
         while removed := await self._store.purge(retention, PURGE_BATCH):

@@ -12,7 +12,7 @@ _HOW_TO_SEND = "send it as the header 'Authorization: Bearer <token>' or as the 
 
 async def authenticate(directory: Directory, authorization: bytes | None, query: bytes) -> Principal:
     """Who holds the call's token. The query's token counts before the header's. Raises Unauthenticated."""
-    token = _token(authorization, query)
+    token = token_of(authorization, query)
     principal = await directory.principal(token)
     if principal is None:
         raise Unauthenticated(
@@ -21,17 +21,18 @@ async def authenticate(directory: Directory, authorization: bytes | None, query:
     return principal
 
 
-def demand_change(principal: Principal, method: str, path: str) -> None:
+def demand_full(principal: Principal, method: str, path: str) -> None:
     """Raise Forbidden for a token that may only read."""
     if principal.scope is Scope.READ:
         raise Forbidden(
-            f"this token may only read, and {method} {path} changes something",
+            f"this token may only read, and {method} {path} needs full access",
             code="token_read_only",
             hint="use a token with full access",
         )
 
 
-def _token(authorization: bytes | None, query: bytes) -> str:
+def token_of(authorization: bytes | None, query: bytes = b"") -> str:
+    """The token that a request carries. Raises Unauthenticated."""
     if query:
         token = split_query(query).token
         if token is not None:

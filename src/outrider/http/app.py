@@ -14,6 +14,7 @@ from outrider.domain.errors import NotFound, OutriderError, Refusal, Unavailable
 from outrider.engine.runtime import Engine
 from outrider.http import (
     access,
+    audit,
     dead_letters,
     description,
     errors,
@@ -37,12 +38,15 @@ from outrider.http.requests import Disconnected, Request
 from outrider.http.routes import Found, Needs, Route, RouteTable
 
 
-def create_app(engine: Engine, *, metrics: Callable[[], bytes] | None = None) -> App:
+def create_app(
+    engine: Engine, *, metrics: Callable[[], bytes] | None = None, metrics_token_hash: str | None = None
+) -> App:
     """The API of an engine.
 
     Args:
         engine: started and drained by whoever made it; its observer is told of every fault.
         metrics: renders the text that Prometheus reads; None serves no `/metrics`.
+        metrics_token_hash: of the token that it asks for; None for none.
     """
     rows = [
         *publishing.ROUTES,
@@ -55,11 +59,12 @@ def create_app(engine: Engine, *, metrics: Callable[[], bytes] | None = None) ->
         *flow_control.ROUTES,
         *profiles.ROUTES,
         *usage.ROUTES,
+        *audit.ROUTES,
         *keys.ROUTES,
         *health.ROUTES,
     ]
     if metrics is not None:
-        rows.append(health.metrics_route(metrics))
+        rows.append(health.metrics_route(metrics, metrics_token_hash))
     return App(engine, description.describing(rows))
 
 
@@ -95,18 +100,21 @@ class App:
         if found is not None and request.method == "OPTIONS":
             return Answer(204, fields=((b"allow", ", ".join(found.allowed).encode()),))
         route = None if found is None else found.route
-        tenant = ""
+        tenant, actor = "", None
         if _is_guarded(route, request.path):
             authorization = request.fields.get(b"authorization")
             principal = await access.authenticate(self._engine.directory, authorization, request.query)
-            tenant = principal.tenant
+            tenant, actor = principal.tenant, principal.actor
             if route is None or route.burst_limited:
                 self._burst.count(tenant, self._engine.clock.now())
-            if route is not None and route.needs is Needs.CHANGE:
-                access.demand_change(principal, request.method, route.path)
+            if route is not None and route.needs in _FULL:
+                access.demand_full(principal, request.method, route.path)
         if found is None or route is None:
             raise _nothing_there(found, request.method, request.path)
-        return await route.handle(Call(self._engine, request, tenant, found.params, found.trailing_slash))
+        return await route.handle(Call(self._engine, request, tenant, found.params, found.trailing_slash, actor))
+
+
+_FULL = frozenset({Needs.CHANGE, Needs.FULL})
 
 
 def _is_guarded(route: Route | None, raw_path: bytes) -> bool:

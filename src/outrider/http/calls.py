@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
+from outrider.domain.audit import Actor
 from outrider.engine.runtime import Engine
 from outrider.http.requests import Request
 from outrider.wire.destination import Target, parse_target
@@ -22,6 +23,7 @@ class Call(Struct, frozen=True):
         tenant: whose token it carried; empty on routes that need none.
         params: the parts of the raw path that the route names, nothing decoded.
         trailing_slash: whether the path ended with a slash that its route does not have.
+        actor: whose token it was; None on routes that need none.
     """
 
     engine: Engine
@@ -29,6 +31,7 @@ class Call(Struct, frozen=True):
     tenant: str
     params: dict[str, bytes]
     trailing_slash: bool
+    actor: Actor | None = None
 
     @property
     def query(self) -> bytes:
@@ -38,6 +41,11 @@ class Call(Struct, frozen=True):
     @property
     def caller_ip(self) -> str | None:
         return self.request.caller_ip
+
+    async def audit(self, action: str, subject: str) -> None:
+        """Have it remembered that this call changed something."""
+        assert self.actor is not None, "nobody changes anything without a token"
+        await self.engine.audit.record(self.tenant, self.actor, action, subject)
 
     def param(self, name: str) -> str:
         """A part of the path as text, percent-decoded; bytes that are no UTF-8 become U+FFFD, which names nothing."""

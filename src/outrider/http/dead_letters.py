@@ -33,6 +33,7 @@ async def show(call: Call) -> Answer:
 
 async def delete(call: Call) -> Answer:
     await call.engine.dead_letters.delete(call.tenant, call.param("id"))
+    await call.audit("dead_letter.delete", call.param("id"))
     return answers.EMPTY
 
 
@@ -42,6 +43,7 @@ async def delete_many(call: Call) -> Answer:
     if query is None:
         return answers.json({"deleted": 0})
     page = await call.engine.dead_letters.delete_many(call.tenant, query)
+    await call.audit("dead_letter.delete", f"{len(page.items)} dead letters")
     return answers.json(answers.paged({"deleted": len(page.items)}, page.cursor))
 
 

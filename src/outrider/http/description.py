@@ -179,7 +179,7 @@ def _responses(route: Route, schemas: dict[str, Schema]) -> dict[str, Any]:
     error = {"application/json": {"schema": _hoist(ERROR, schemas)}}
     if route.needs is not Needs.OPEN:
         responses["401"] = {"description": "No token was given, or none that is known.", "content": error}
-    if route.needs is Needs.CHANGE:
+    if route.needs in {Needs.CHANGE, Needs.FULL}:
         responses["403"] = {"description": "The token may only read.", "content": error}
     responses["default"] = {"description": "An error: what is wrong and what to do about it.", "content": error}
     return responses

@@ -37,11 +37,13 @@ async def show(call: Call) -> Answer:
 
 async def pause(call: Call) -> Answer:
     await call.engine.flow_control.pause(call.tenant, call.param("key"))
+    await call.audit("flow_key.pause", call.param("key"))
     return answers.EMPTY
 
 
 async def resume(call: Call) -> Answer:
     await call.engine.flow_control.resume(call.tenant, call.param("key"))
+    await call.audit("flow_key.resume", call.param("key"))
     return answers.EMPTY
 
 
@@ -50,22 +52,26 @@ async def pin(call: Call) -> Answer:
     await call.engine.flow_control.pin(
         call.tenant, call.param("key"), parallelism=said.parallelism, rate=said.rate, period_ms=said.period_ms
     )
+    await call.audit("flow_key.pin", call.param("key"))
     return answers.EMPTY
 
 
 async def unpin(call: Call) -> Answer:
     said = parse_unpin(decode_query(call.query))
     await call.engine.flow_control.unpin(call.tenant, call.param("key"), parallelism=said.parallelism, rate=said.rate)
+    await call.audit("flow_key.unpin", call.param("key"))
     return answers.EMPTY
 
 
 async def reset(call: Call) -> Answer:
     await call.engine.flow_control.reset(call.tenant, call.param("key"))
+    await call.audit("flow_key.reset", call.param("key"))
     return answers.EMPTY
 
 
 async def reset_rate(call: Call) -> Answer:
     await call.engine.flow_control.reset_rate(call.tenant, call.param("key"))
+    await call.audit("flow_key.reset_rate", call.param("key"))
     return answers.EMPTY
 
 

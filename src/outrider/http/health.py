@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from importlib.metadata import version
 
-from outrider.http import answers
+from outrider.domain.errors import Unauthenticated
+from outrider.domain.tenant import hash_token
+from outrider.http import access, answers
 from outrider.http.answers import Answer
 from outrider.http.calls import Call
 from outrider.http.operations import Operation
@@ -27,10 +30,14 @@ async def ready(call: Call) -> Answer:
     return _OK
 
 
-def metrics_route(render: Callable[[], bytes]) -> Route:
-    """The row that serves what `render` gives, in Prometheus' text format."""
+def metrics_route(render: Callable[[], bytes], token_hash: str | None = None) -> Route:
+    """The row that serves what `render` gives, in Prometheus' text format, to who has the token if there is one."""
 
-    async def metrics(_call: Call) -> Answer:
+    async def metrics(call: Call) -> Answer:
+        if token_hash is not None:
+            given = hash_token(access.token_of(call.request.fields.get(b"authorization")))
+            if not hmac.compare_digest(given, token_hash):
+                raise Unauthenticated("the token is not that of the metrics", code="token_unknown")
         return Answer(200, render(), _PROMETHEUS)
 
     operation = Operation("Metrics in Prometheus' text format.", text(), media="text/plain")

@@ -17,7 +17,7 @@ async def show(call: Call) -> Answer:
 
 
 async def rotate(call: Call) -> Answer:
-    return _present(await call.engine.directory.rotate_keys(call.tenant))
+    return _present(await call.engine.directory.rotate_keys(call.tenant, call.actor))
 
 
 def _present(pair: SigningKeys) -> Answer:

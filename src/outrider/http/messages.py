@@ -34,7 +34,9 @@ async def cancel_many(call: Call) -> Answer:
     if in_body == ():
         return answers.json({"cancelled": 0})
     which = structs.replace(asked.filter, ids=ids)
-    return answers.json({"cancelled": await call.engine.messages.cancel_many(call.tenant, which, asked.count)})
+    canceled = await call.engine.messages.cancel_many(call.tenant, which, asked.count)
+    await call.audit("messages.cancel", f"{canceled} messages")
+    return answers.json({"cancelled": canceled})
 
 
 _CANCEL = Operation("Cancel a message.", CANCELED)

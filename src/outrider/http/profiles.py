@@ -25,7 +25,9 @@ async def put(call: Call) -> Answer:
     """Make a host's profile, or replace it whole."""
     host = _host(call)
     headers = parse_profile(await call.body(LONGEST_BODY, "name fewer headers"))
-    return answers.json(present_profile(await call.engine.profiles.put(call.tenant, host, headers)))
+    profile = await call.engine.profiles.put(call.tenant, host, headers)
+    await call.audit("profile.put", host)
+    return answers.json(present_profile(profile))
 
 
 async def list_all(call: Call) -> Answer:
@@ -39,6 +41,7 @@ async def show(call: Call) -> Answer:
 async def delete(call: Call) -> Answer:
     """Also where there is none."""
     await call.engine.profiles.delete(call.tenant, _host(call))
+    await call.audit("profile.delete", _host(call))
     return answers.EMPTY
 
 

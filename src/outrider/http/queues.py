@@ -19,6 +19,7 @@ async def put(call: Call) -> Answer:
     """Make a queue, or change what is said of it."""
     said = parse_queue(await call.body(LONGEST_BODY, "name the queue, its parallelism and paused alone"))
     await call.engine.queues.put(call.tenant, said.name, parallelism=said.parallelism, paused=said.paused)
+    await call.audit("queue.put", said.name)
     return answers.EMPTY
 
 
@@ -32,17 +33,20 @@ async def show(call: Call) -> Answer:
 
 async def pause(call: Call) -> Answer:
     await call.engine.queues.pause(call.tenant, _name(call))
+    await call.audit("queue.pause", _name(call))
     return answers.EMPTY
 
 
 async def resume(call: Call) -> Answer:
     await call.engine.queues.resume(call.tenant, _name(call))
+    await call.audit("queue.resume", _name(call))
     return answers.EMPTY
 
 
 async def delete(call: Call) -> Answer:
     """Also where there is none."""
     await call.engine.queues.delete(call.tenant, _name(call))
+    await call.audit("queue.delete", _name(call))
     return answers.EMPTY
 
 

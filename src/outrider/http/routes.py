@@ -22,11 +22,12 @@ Handler = Callable[[Call], Awaitable[Answer]]
 
 
 class Needs(Enum):
-    """What a caller must show. OPEN needs no token, READ any, CHANGE one with full access."""
+    """What a caller must show: OPEN no token, READ any, CHANGE one with full access, FULL too, though it only reads."""
 
     OPEN = "open"
     READ = "read"
     CHANGE = "change"
+    FULL = "full"
 
 
 class Route(Struct, frozen=True):

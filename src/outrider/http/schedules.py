@@ -31,6 +31,7 @@ async def keep(call: Call, destination: Destination, patch: OptionPatch, queue: 
         patch = structs.replace(patch, queue=queue)
     body = await call.body(call.engine.limits.body_bytes, SEND_A_REFERENCE)
     schedule = await call.engine.schedules.put(call.tenant, destination, patch, body, call.caller_ip)
+    await call.audit("schedule.put", schedule.id)
     return answers.json(present_created(schedule, call.engine.clock.now()))
 
 
@@ -44,16 +45,19 @@ async def show(call: Call) -> Answer:
 
 async def delete(call: Call) -> Answer:
     await call.engine.schedules.delete(call.tenant, call.param("id"))
+    await call.audit("schedule.delete", call.param("id"))
     return answers.EMPTY
 
 
 async def pause(call: Call) -> Answer:
     await call.engine.schedules.pause(call.tenant, call.param("id"))
+    await call.audit("schedule.pause", call.param("id"))
     return answers.EMPTY
 
 
 async def resume(call: Call) -> Answer:
     await call.engine.schedules.resume(call.tenant, call.param("id"))
+    await call.audit("schedule.resume", call.param("id"))
     return answers.EMPTY
 
 

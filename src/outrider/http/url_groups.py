@@ -35,6 +35,7 @@ async def add_endpoints(call: Call) -> Answer:
     group = _group(call)
     endpoints = parse_added_endpoints(await call.body(LONGEST_BODY, _NAME_FEWER))
     await call.engine.url_groups.add_endpoints(call.tenant, group, endpoints)
+    await call.audit("url_group.add_endpoints", f"{group}, {len(endpoints)} endpoints")
     return answers.EMPTY
 
 
@@ -43,6 +44,7 @@ async def remove_endpoints(call: Call) -> Answer:
     group = _group(call)
     matches = parse_removed_endpoints(await call.body(LONGEST_BODY, _NAME_FEWER))
     await call.engine.url_groups.remove_endpoints(call.tenant, group, matches)
+    await call.audit("url_group.remove_endpoints", f"{group}, {len(matches)} endpoints")
     return answers.EMPTY
 
 
@@ -51,6 +53,7 @@ async def set_defaults(call: Call) -> Answer:
     group = _group(call)
     said = parse_group_defaults(await call.body(LONGEST_BODY, "name fewer headers"), call.engine.limits)
     await call.engine.url_groups.set_defaults(call.tenant, group, said.patch, said.headers)
+    await call.audit("url_group.set_defaults", group)
     return answers.EMPTY
 
 
@@ -71,6 +74,7 @@ async def show(call: Call) -> Answer:
 async def delete(call: Call) -> Answer:
     """Also where there is none."""
     await call.engine.url_groups.delete(call.tenant, _group(call))
+    await call.audit("url_group.delete", _group(call))
     return answers.EMPTY
 
 

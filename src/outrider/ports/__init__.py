@@ -8,6 +8,7 @@ raises `Overloaded`. How commits are grouped is the store's own affair.
 Times are `Instant`s handed in by the caller; no store reads a clock.
 """
 
+from outrider.ports.audit import AuditStore
 from outrider.ports.messages import (
     Applied,
     Cancellation,
@@ -38,6 +39,7 @@ from outrider.ports.resources import (
     ProfileStore,
     QueueStore,
     ScheduleStore,
+    SealedKeys,
     SealedProfile,
     TenantStore,
     UrlGroupStore,
@@ -50,6 +52,7 @@ from outrider.ports.store import (
 
 __all__ = [
     "Applied",
+    "AuditStore",
     "Cancellation",
     "Clock",
     "DeadLetterStore",
@@ -69,6 +72,7 @@ __all__ = [
     "Receipt",
     "Retention",
     "ScheduleStore",
+    "SealedKeys",
     "SealedProfile",
     "Sender",
     "Store",

@@ -71,6 +71,7 @@ class Retention(Struct, frozen=True):
     logs_before: Instant
     dead_letters_before: Instant
     now: Instant
+    changes_before: Instant = 0
 
 
 class MessageStore(Protocol):

@@ -7,13 +7,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from outrider.domain.audit import AuditEntry
 from outrider.domain.flow_control import KeyState
 from outrider.domain.health import EndpointAttempts
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message, MessageState
 from outrider.domain.queue import Queue
 from outrider.domain.schedule import Schedule
-from outrider.domain.tenant import SigningKeys, Tenant, Token
+from outrider.domain.tenant import Tenant, Token
 from outrider.domain.url_group import UrlGroup
 from outrider.ports.messages import Receipt
 
@@ -161,39 +162,57 @@ class ProfileStore(Protocol):
         ...
 
 
-class TenantStore(Protocol):
-    """Tenants, their tokens and keys."""
+class SealedKeys(Struct, frozen=True):
+    """A tenant's signing keys as they are stored: each encrypted, as text.
 
-    async def add_tenant(self, tenant: Tenant, keys: SigningKeys) -> None:
+    Attributes:
+        standard_webhooks: as in SigningKeys; no secret.
+    """
+
+    current: str
+    next: str
+    standard_webhooks: bool = False
+
+
+class TenantStore(Protocol):
+    """Tenants, their tokens, and their keys, sealed by who stores them; the store cannot read one.
+
+    With every change goes what the audit log is to say of it; nothing is said of a change that found nothing.
+    """
+
+    async def add_tenant(self, tenant: Tenant, keys: SealedKeys, audit: AuditEntry | None = None) -> None:
         """Raises Malformed if the name is taken."""
         ...
 
-    async def remove_tenant(self, tenant_id: str) -> None:
+    async def remove_tenant(self, tenant_id: str, audit: AuditEntry | None = None) -> None:
         """Remove a tenant and everything it owns."""
         ...
 
     async def list_tenants(self) -> list[Tenant]: ...
 
-    async def add_token(self, token: Token) -> None:
+    async def add_token(self, token: Token, audit: AuditEntry | None = None) -> None:
         """Raises Malformed if the hash is stored already."""
         ...
 
     async def list_tokens(self, tenant_id: str) -> list[Token]: ...
 
-    async def revoke_token(self, tenant_id: str, token_id: str) -> bool:
+    async def revoke_token(self, tenant_id: str, token_id: str, audit: AuditEntry | None = None) -> bool:
         """Whether there was one."""
         ...
 
     async def find_token(self, token_hash: str) -> Token | None: ...
 
-    async def get_keys(self, tenant_id: str) -> SigningKeys | None: ...
+    async def get_keys(self, tenant_id: str) -> SealedKeys | None: ...
 
-    async def set_keys(self, tenant_id: str, keys: SigningKeys) -> None: ...
+    async def replace_keys(
+        self, tenant_id: str, before: SealedKeys, after: SealedKeys, audit: AuditEntry | None = None
+    ) -> bool:
+        """Put both keys of `after` in the place of those of `before`; whether those were there still.
 
-    async def set_standard_webhooks(self, tenant_id: str, *, on: bool) -> bool:
-        """Change that default of the tenant's deliveries, its keys stay; whether there is such a tenant."""
+        `standard_webhooks` stays as it is stored.
+        """
         ...
 
-    async def rotate_keys(self, tenant_id: str, fresh: str) -> SigningKeys | None:
-        """Rotate in one transaction; the keys as they now are, None for an unknown tenant."""
+    async def set_standard_webhooks(self, tenant_id: str, *, on: bool, audit: AuditEntry | None = None) -> bool:
+        """Change that default of the tenant's deliveries, its keys stay; whether there is such a tenant."""
         ...

@@ -7,6 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from outrider.domain.instant import Instant
+from outrider.ports.audit import AuditStore
 from outrider.ports.messages import DeadLetterStore, LogStore, MessageStore, Retention
 from outrider.ports.nodes import NodeStore
 from outrider.ports.resources import (
@@ -44,6 +45,7 @@ class Store(
     UsageStore,
     ProfileStore,
     TenantStore,
+    AuditStore,
     NodeStore,
     Protocol,
 ):

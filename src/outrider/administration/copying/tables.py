@@ -136,10 +136,15 @@ TABLES: tuple[Table, ...] = (
     Table(name="tenants", columns=("id", "name", "created_at")),
     Table(
         name="signing_keys",
-        columns=("tenant", "current", "next", "standard_webhooks"),
+        columns=("tenant", "sealed_current", "sealed_next", "standard_webhooks"),
         booleans=frozenset({"standard_webhooks"}),
     ),
     Table(name="tokens", columns=("id", "tenant", "scope", "hash", "hint", "name", "created_at")),
+    Table(
+        name="audit",
+        columns=("id", "time", "tenant", "actor", "hint", "action", "subject"),
+        sequence="pg_get_serial_sequence('audit', 'id')",
+    ),
     Table(name="profiles", key=2, columns=("tenant", "host", "updated_at", "sealed")),
     Table(name="url_groups", key=2, columns=("tenant", "name", "url_group"), documents=frozenset({"url_group"})),
     Table(

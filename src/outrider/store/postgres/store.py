@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
+from outrider.domain.audit import AuditEntry
 from outrider.domain.errors import Misconfigured
 from outrider.domain.instant import DAY_MS, Instant
 from outrider.ports import Retention
@@ -123,8 +124,8 @@ class PostgresStore(RelationalStore):
 
     # Tenants
 
-    async def remove_tenant(self, tenant_id: str) -> None:
-        await self._write(lambda connection: self._remove_tenant(connection, tenant_id))
+    async def remove_tenant(self, tenant_id: str, audit: AuditEntry | None = None) -> None:
+        await self._write_audited(audit, lambda connection: self._remove_tenant(connection, tenant_id))
 
         async def forget(connection: Connection) -> None:
             await connection.execute("delete_history", id=tenant_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from outrider.domain.audit import AuditEntry
 from outrider.domain.event import Event
 from outrider.domain.flow_control import KeyState
 from outrider.domain.health import EndpointAttempts
@@ -14,9 +15,20 @@ from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, Page
 from outrider.domain.queue import Queue
 from outrider.domain.schedule import Schedule
 from outrider.domain.settlement import Settlement
-from outrider.domain.tenant import SigningKeys, Tenant, Token
+from outrider.domain.tenant import Tenant, Token
 from outrider.domain.url_group import UrlGroup
-from outrider.ports import Cancellation, LogEntry, Node, Receipt, Retention, SealedProfile, Verdict, Violation
+from outrider.ports import (
+    Cancellation,
+    LogEntry,
+    Node,
+    Receipt,
+    Retention,
+    SealedKeys,
+    SealedProfile,
+    Verdict,
+    Violation,
+)
+from outrider.store.relational import audit as audit_log
 from outrider.store.relational import (
     cancellations,
     dead_letters,
@@ -35,6 +47,7 @@ from outrider.store.relational import (
     url_groups,
     usage,
 )
+from outrider.store.relational.connection import Connection
 from outrider.store.relational.transactions import Operation, Shared
 
 A = TypeVar("A")
@@ -57,6 +70,19 @@ class RelationalStore:
         A Refusal must come before it has changed anything.
         """
         raise NotImplementedError
+
+    def _write_audited(self, audit: AuditEntry | None, do: Operation[R]) -> Awaitable[R]:
+        """The same, and in its transaction what the audit log says of it, unless it returns False: it found nothing."""
+        if audit is None:
+            return self._write(do)
+
+        async def do_and_record(connection: Connection) -> R:
+            result = await do(connection)
+            if result is not False:
+                await audit_log.record_change(connection, audit)
+            return result
+
+        return self._write(do_and_record)
 
     def _write_shared(self, kind: Shared[A, R], argument: A, *, rows: int, size: int = 0) -> Awaitable[R]:
         """This caller's part of what an operation for many callers at once returns, once it is committed."""
@@ -233,38 +259,51 @@ class RelationalStore:
 
     # Tenants
 
-    async def add_tenant(self, tenant: Tenant, keys: SigningKeys) -> None:
-        await self._write(lambda connection: tenants.add_tenant(connection, tenant, keys))
+    async def add_tenant(self, tenant: Tenant, keys: SealedKeys, audit: AuditEntry | None = None) -> None:
+        await self._write_audited(audit, lambda connection: tenants.add_tenant(connection, tenant, keys))
 
-    async def remove_tenant(self, tenant_id: str) -> None:
-        await self._write(lambda connection: tenants.remove_tenant(connection, tenant_id))
+    async def remove_tenant(self, tenant_id: str, audit: AuditEntry | None = None) -> None:
+        await self._write_audited(audit, lambda connection: tenants.remove_tenant(connection, tenant_id))
 
     async def list_tenants(self) -> list[Tenant]:
         return await self._read(tenants.list_tenants)
 
-    async def add_token(self, token: Token) -> None:
-        await self._write(lambda connection: tenants.add_token(connection, token))
+    async def add_token(self, token: Token, audit: AuditEntry | None = None) -> None:
+        await self._write_audited(audit, lambda connection: tenants.add_token(connection, token))
 
     async def list_tokens(self, tenant_id: str) -> list[Token]:
         return await self._read(lambda connection: tenants.list_tokens(connection, tenant_id))
 
-    async def revoke_token(self, tenant_id: str, token_id: str) -> bool:
-        return await self._write(lambda connection: tenants.revoke_token(connection, tenant_id, token_id))
+    async def revoke_token(self, tenant_id: str, token_id: str, audit: AuditEntry | None = None) -> bool:
+        return await self._write_audited(
+            audit, lambda connection: tenants.revoke_token(connection, tenant_id, token_id)
+        )
 
     async def find_token(self, token_hash: str) -> Token | None:
         return await self._read(lambda connection: tenants.find_token(connection, token_hash))
 
-    async def get_keys(self, tenant_id: str) -> SigningKeys | None:
+    async def get_keys(self, tenant_id: str) -> SealedKeys | None:
         return await self._read(lambda connection: tenants.get_keys(connection, tenant_id))
 
-    async def set_keys(self, tenant_id: str, keys: SigningKeys) -> None:
-        await self._write(lambda connection: tenants.set_keys(connection, tenant_id, keys))
+    async def replace_keys(
+        self, tenant_id: str, before: SealedKeys, after: SealedKeys, audit: AuditEntry | None = None
+    ) -> bool:
+        return await self._write_audited(
+            audit, lambda connection: tenants.replace_keys(connection, tenant_id, before, after)
+        )
 
-    async def set_standard_webhooks(self, tenant_id: str, *, on: bool) -> bool:
-        return await self._write(lambda connection: tenants.set_standard_webhooks(connection, tenant_id, on=on))
+    async def set_standard_webhooks(self, tenant_id: str, *, on: bool, audit: AuditEntry | None = None) -> bool:
+        return await self._write_audited(
+            audit, lambda connection: tenants.set_standard_webhooks(connection, tenant_id, on=on)
+        )
 
-    async def rotate_keys(self, tenant_id: str, fresh: str) -> SigningKeys | None:
-        return await self._write(lambda connection: tenants.rotate_keys(connection, tenant_id, fresh))
+    # The audit log
+
+    async def record_change(self, entry: AuditEntry) -> None:
+        await self._write(lambda connection: audit_log.record_change(connection, entry))
+
+    async def list_changes(self, tenant: str | None, *, before: int | None, limit: int) -> list[AuditEntry]:
+        return await self._read(lambda connection: audit_log.list_changes(connection, tenant, before, limit))
 
     # Nodes
 

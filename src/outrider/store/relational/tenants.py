@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from msgspec import convert, structs
 
 from outrider.domain.errors import Malformed, NotFound
-from outrider.domain.tenant import SigningKeys, Tenant, Token
+from outrider.domain.tenant import Tenant, Token
+from outrider.ports import SealedKeys
 from outrider.store.relational.connection import Connection
 
 
-async def add_tenant(connection: Connection, tenant: Tenant, keys: SigningKeys) -> None:
+async def add_tenant(connection: Connection, tenant: Tenant, keys: SealedKeys) -> None:
     """Raises Malformed if the name is taken."""
     if await connection.row("find_tenant_by_name", name=tenant.name):
         raise Malformed(
             f"tenant name '{tenant.name}' is taken; names are unique", code="tenant_exists", hint="choose another name"
         )
     await connection.execute("insert_tenant", **structs.asdict(tenant))
-    await set_keys(connection, tenant.id, keys)
+    await connection.execute("insert_keys", tenant=tenant.id, **structs.asdict(keys))
 
 
 async def remove_tenant(connection: Connection, tenant_id: str) -> None:
@@ -60,31 +61,27 @@ def _token_of(row: Sequence[object]) -> Token:
 _TOKEN_COLUMNS = ("id", "tenant", "scope", "hash", "hint", "name", "created_at")
 
 
-async def get_keys(connection: Connection, tenant_id: str) -> SigningKeys | None:
+async def get_keys(connection: Connection, tenant_id: str) -> SealedKeys | None:
     row = await connection.row("get_keys", tenant=tenant_id)
-    return None if row is None else SigningKeys(row[0], row[1], standard_webhooks=bool(row[2]))
+    return None if row is None else SealedKeys(row[0], row[1], standard_webhooks=bool(row[2]))
 
 
-async def set_keys(connection: Connection, tenant_id: str, keys: SigningKeys) -> None:
-    """Raises NotFound for an unknown tenant."""
-    await _check_tenant(connection, tenant_id)
-    await connection.execute("set_keys", tenant=tenant_id, **structs.asdict(keys))
+async def replace_keys(connection: Connection, tenant_id: str, before: SealedKeys, after: SealedKeys) -> bool:
+    """Whether the keys were those of `before`."""
+    replaced = await connection.execute(
+        "replace_keys",
+        tenant=tenant_id,
+        known_current=before.current,
+        known_next=before.next,
+        current=after.current,
+        next=after.next,
+    )
+    return replaced > 0
 
 
 async def set_standard_webhooks(connection: Connection, tenant_id: str, *, on: bool) -> bool:
     """Whether there is such a tenant."""
     return await connection.execute("set_standard_webhooks", tenant=tenant_id, on=on) > 0
-
-
-async def rotate_keys(connection: Connection, tenant_id: str, fresh: str) -> SigningKeys | None:
-    """The keys as they now are, None for an unknown tenant."""
-    await connection.lock_tenants([tenant_id])
-    keys = await get_keys(connection, tenant_id)
-    if keys is None:
-        return None
-    rotated = keys.rotated(fresh)
-    await set_keys(connection, tenant_id, rotated)
-    return rotated
 
 
 async def _check_tenant(connection: Connection, tenant_id: str) -> None:

@@ -32,6 +32,7 @@ async def purge_beside_log(connection: Connection, retention: Retention, limit: 
     """The same for all but entries and messages."""
     before, now = retention.logs_before, retention.now
     removed = await connection.execute("purge_dead_letters", before=retention.dead_letters_before, limit=limit)
+    removed += await connection.execute("purge_changes", before=retention.changes_before, limit=limit - removed)
     removed += await connection.execute("purge_deduplications", now=now, limit=limit - removed)
     tenants: list[str] = []
     if not connection.alone:

@@ -36,13 +36,18 @@ SELECT id, tenant, scope, hash, hint, name, created_at FROM tokens WHERE hash = 
 DELETE FROM tokens WHERE tenant = :tenant AND id = :id
 
 -- name: get_keys
--- A tenant's signing keys.
-SELECT current, next, standard_webhooks FROM signing_keys WHERE tenant = :tenant
+-- A tenant's signing keys, sealed.
+SELECT sealed_current, sealed_next, standard_webhooks FROM signing_keys WHERE tenant = :tenant
 
--- name: set_keys
--- Replace a tenant's signing keys.
-INSERT OR REPLACE INTO signing_keys (tenant, current, next, standard_webhooks)
+-- name: insert_keys
+-- A new tenant's signing keys.
+INSERT INTO signing_keys (tenant, sealed_current, sealed_next, standard_webhooks)
 VALUES (:tenant, :current, :next, :standard_webhooks)
+
+-- name: replace_keys
+-- Other signing keys for a tenant, if it still has those that are known.
+UPDATE signing_keys SET sealed_current = :current, sealed_next = :next
+WHERE tenant = :tenant AND sealed_current = :known_current AND sealed_next = :known_next
 
 -- name: set_standard_webhooks
 -- Whether a tenant's deliveries are signed by Standard Webhooks too.
