@@ -64,9 +64,6 @@ def _check_end(model: Model, record: Record) -> None:
         model.violate("delivered unseen", record.name, "is DELIVERED, and no destination took it")
     if stored.state is MessageState.CANCELED and record.cancel_requested is None:
         model.violate("canceled unasked", record.name, "is CANCELED, and nobody asked for it")
-    repeated = len(record.attempts) - len({attempt.retried for attempt in record.attempts})
-    if len(record.attempts) > 1 + record.message.options.retries + repeated:
-        model.violate("too many attempts", record.name, f"was attempted {len(record.attempts)} times")
 
 
 def _check_log(model: Model, record: Record, *, clocks_agree: bool) -> None:
