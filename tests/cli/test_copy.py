@@ -108,6 +108,15 @@ def test_the_copy_demands_the_key_beside_the_file(run, source, target, in_target
     assert in_target("SELECT value FROM facts WHERE name = 'secret_key_fingerprint'") == [(fingerprint_of(key),)]
 
 
+def test_signing_keys_of_an_earlier_schema_are_copied_sealed(run, source, target, in_source, in_target):
+    keep_secret_key(source.parent)
+    in_source("UPDATE signing_keys SET sealed_current = 'sig_a', sealed_next = 'sig_b'")
+    assert run("copy", "--to", target)[0] == 0
+    ((current, following),) = in_target("SELECT sealed_current, sealed_next FROM signing_keys")
+    assert current.startswith("sealed:")
+    assert following.startswith("sealed:")
+
+
 def test_numbers_go_on_where_the_source_was(run, source, target, in_source, in_target):
     in_source(
         f"INSERT INTO queues (id, tenant, name, created_at, updated_at) VALUES (41, '{TENANT.id}', 'q', 0, 0)",

@@ -107,14 +107,11 @@ class App:
             tenant, actor = principal.tenant, principal.actor
             if route is None or route.burst_limited:
                 self._burst.count(tenant, self._engine.clock.now())
-            if route is not None and route.needs in _FULL:
+            if route is not None and (route.needs is Needs.CHANGE or route.needs is Needs.FULL):
                 access.demand_full(principal, request.method, route.path)
         if found is None or route is None:
             raise _nothing_there(found, request.method, request.path)
         return await route.handle(Call(self._engine, request, tenant, found.params, found.trailing_slash, actor))
-
-
-_FULL = frozenset({Needs.CHANGE, Needs.FULL})
 
 
 def _is_guarded(route: Route | None, raw_path: bytes) -> bool:

@@ -15,7 +15,8 @@ from outrider.administration.copying.digest import Digest, Value
 from outrider.administration.copying.tables import Table
 from outrider.domain.instant import Instant
 from outrider.domain.message import new_id
-from outrider.sealing import SecretKey
+from outrider.engine.signing_keys import seal_plain_keys
+from outrider.sealing import SealedBox, SecretKey
 from outrider.secret_key import fingerprint_of
 from outrider.settings import Mode
 from outrider.storage import KEY_FINGERPRINT, USE
@@ -62,13 +63,15 @@ class SqliteSource:
     async def open(cls, path: Path, key: SecretKey | None, now: Instant) -> Self:
         """Bring its schema up to date and end its leases. Raises Misconfigured if somebody serves from it.
 
-        The `key` that its profiles are sealed with is remembered, as a server would: so that the copy demands it.
+        The `key` that its secrets are sealed with is remembered, as a server would, so that the copy demands it; and
+        signing keys that an earlier schema held as they are get sealed, so that none is copied like that.
         """
         store = await SqliteStore.open(path)
         try:
             use: Mode = "dev" if await store.keep_fact(USE, "serve") == "dev" else "serve"
             if key is not None:
                 await store.keep_fact(KEY_FINGERPRINT, fingerprint_of(key))
+                await seal_plain_keys(store, SealedBox(key))
             id_ = await store.keep_fact(COPIED_AS, new_id("copy", now))
             await store.join(id_, now, now)
             await store.leave(id_, now)
