@@ -169,7 +169,8 @@ class Supervisor:
     def _wait(self, signals: socket.socket) -> None:
         """Until something happens, or the next worker is to begin; and see to it."""
         channels = {worker.channel: worker for worker in self._workers if worker.channel is not None}
-        readable, _, _ = select.select([signals, *channels], [], [], self._until_next())
+        # What a worker has said stands before a signal that came after it.
+        readable, _, _ = select.select([*channels, signals], [], [], self._until_next())
         for channel in readable:
             if channel is signals:
                 for number in signals.recv(_MUCH):

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from tests.engine.world import Destinations
+from tests.factories import BOX
 from tests.power_loss.account import Account
 from tests.power_loss.disk import Disk
 from tests.power_loss.fates import Power
@@ -65,7 +66,7 @@ class Computer:
             sender=self._destinations,
             clock=self.clock,
             observer=self._account,
-            directory=Directory(self.store, self.clock),
+            directory=Directory(self.store, self.clock, BOX),
             policy=AddressPolicy.production(),
             limits=self._limits,
             node=self._node,

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 from tests.engine.world import Destinations
+from tests.factories import BOX
 from tests.power_loss.account import Account, part_of
 from tests.power_loss.computer import Computer
 
@@ -66,7 +67,7 @@ class Clients:
     async def arrive(self) -> None:
         """Make a tenant, unless there is one, and a URL group."""
         if not self.tenant:
-            tenant, _ = await Directory(self.computer.store, self.computer.clock).create_tenant(
+            tenant, _ = await Directory(self.computer.store, self.computer.clock, BOX).create_tenant(
                 f"acme-{next(self._numbers)}"
             )
             self.tenant = tenant.id

@@ -23,11 +23,12 @@ from outrider.http.app import App, create_app
 from outrider.http.requests import Body, Request
 from outrider.http.routes import Route
 from outrider.ports import Observer
-from outrider.sealing import SecretKey
+from outrider.sealing import SealedBox, SecretKey
 
 LIMITS = Limits(burst_per_second=1_000_000, log_retention_ms=400 * DAY_MS, dlq_retention_ms=400 * DAY_MS)
 
 SECRET_KEY = SecretKey(bytes(32))
+BOX = SealedBox(SECRET_KEY)
 
 
 class ProcessClock:
@@ -74,7 +75,7 @@ class Node:
             sender=sender,
             clock=seen,
             observer=observer,
-            directory=Directory(store, seen),
+            directory=Directory(store, seen, BOX),
             policy=AddressPolicy.production(),
             limits=LIMITS,
             node=process.name,

@@ -17,6 +17,7 @@ from tests.simulation.gates import KeyRule, QueueRule
 from tests.simulation.loop import Stuck, VirtualLoop
 from tests.simulation.model import Model
 from tests.simulation.network import Network
+from tests.simulation.node import BOX
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.ticks import ScheduleRule
 from tests.simulation.trace import Trace, Violation
@@ -98,7 +99,7 @@ class World:
         )
         self.database.troubled = self._is_troubled
         self.ended_at = 0
-        self._set_up(Directory(truth, WallClock(loop)))
+        self._set_up(Directory(truth, WallClock(loop), BOX))
 
     def _set_up(self, directory: Directory) -> None:
         tenant, _ = run_now(directory.create_tenant("acme"))
