@@ -34,6 +34,12 @@ LARGEST_BODY_IN_ROW = 1024
 Measured with bodies of 16 KB: 11,300 whole lives a second against 9,300; with 1 KB they are even.
 """
 
+_none: dict[None, None] = {}
+sqlite3.register_adapter(type(None), _none.get)
+"""None as it is, for the whole process. Where it has no adapter, `sqlite3` looks for other ways at each None that it
+binds: 0.25 µs instead of 0.09 on Python 3.11, 0.15 on 3.12. The rows of a message hold twenty.
+"""
+
 
 class SqliteConnection:
     """A relational.Connection. What is read in many rows comes as one JSON array: a thread that fetches row by
@@ -105,17 +111,12 @@ class SqliteConnection:
         """The rowid of the last row.
 
         One statement a row starves beside a busy thread, which takes the interpreter lock after
-        each: 125 rows/s against 3,720. A column that none of the rows has is not bound: to bind None
-        costs ten times what a number does.
+        each: 125 rows/s against 3,720.
         """
-        columns = list(zip(*rows, strict=True))
-        empty = frozenset(number for number, column in enumerate(columns) if column.count(None) == len(rows))
-        filled = [column for number, column in enumerate(columns) if number not in empty]
-        values = list(chain.from_iterable(zip(*filled, strict=True)))
         last = 0
         for start, end in chunks(len(rows)):
-            parameters = values[start * len(filled) : end * len(filled)]
-            last = self.raw.execute(with_rows(query, end - start, empty), parameters).lastrowid or 0
+            parameters = list(chain.from_iterable(rows[start:end]))
+            last = self.raw.execute(with_rows(query, end - start), parameters).lastrowid or 0
         return last
 
 

@@ -12,10 +12,10 @@ from outrider.domain.errors import Misconfigured
 from outrider.store.sqlite.failures import needs_new_connection
 from outrider.store.sqlite.lock import ServingLock
 from outrider.store.sqlite.migrations import is_current, migrate
-from outrider.store.sqlite.queries import CACHED_STATEMENTS
 
 MEMORY = ":memory:"
 
+_CACHED_STATEMENTS = 256
 _MIB = 1024 * 1024
 
 _DURABLE = f"""
@@ -86,7 +86,7 @@ class Database:
             uri=uri,
             timeout=self._busy_timeout_s,
             isolation_level=None,
-            cached_statements=CACHED_STATEMENTS,
+            cached_statements=_CACHED_STATEMENTS,
         )
 
     def _use_log(self, connection: Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from msgspec import json
@@ -15,9 +15,6 @@ SQL = load_queries(Path(__file__).parent / "queries")
 
 MOST_ROWS = 128
 """Of one statement. More rows a statement are hardly faster, and prepared ones are kept in memory."""
-
-CACHED_STATEMENTS = 256
-"""Kept prepared by each connection."""
 
 _VALUES = re.compile(r"VALUES (\((?:\?, )*\?\))")
 
@@ -40,13 +37,7 @@ def chunks(rows: int) -> Iterator[tuple[int, int]]:
         start = end
 
 
-@lru_cache(CACHED_STATEMENTS)
-def with_rows(name: str, count: int, empty: frozenset[int] = frozenset()) -> str:
-    """A named statement whose VALUES are `(?, …)`, for so many rows; the columns that are `empty` are NULL in it."""
-
-    def repeated(row: re.Match[str]) -> str:
-        places = row[1][1:-1].split(", ")
-        values = ", ".join("NULL" if number in empty else place for number, place in enumerate(places))
-        return "VALUES " + ", ".join([f"({values})"] * count)
-
-    return _VALUES.sub(repeated, SQL[name])
+@cache
+def with_rows(name: str, count: int) -> str:
+    """A named statement whose VALUES are `(?, …)`, for so many rows."""
+    return _VALUES.sub(lambda row: "VALUES " + ", ".join([row[1]] * count), SQL[name])
