@@ -8,6 +8,7 @@ import pytest
 
 from outrider.domain.limits import Limits
 from outrider.http import (
+    activity,
     audit,
     dead_letters,
     description,
@@ -20,6 +21,7 @@ from outrider.http import (
     publishing,
     queues,
     schedules,
+    status,
     url_groups,
     usage,
 )
@@ -89,6 +91,8 @@ NEEDS = {
     ("PUT", "/v2/profiles/{host}"): "change",
     ("DELETE", "/v2/profiles/{host}"): "change",
     ("GET", "/v2/usage"): "read",
+    ("GET", "/v2/activity"): "read",
+    ("GET", "/v2/status"): "read",
     ("GET", "/v2/audit"): "full",
     ("GET", "/v2/keys"): "read",
     ("POST", "/v2/keys/rotate"): "change",
@@ -118,6 +122,8 @@ ROUTES = description.describing(
         *flow_control.ROUTES,
         *profiles.ROUTES,
         *usage.ROUTES,
+        *activity.ROUTES,
+        *status.ROUTES,
         *audit.ROUTES,
         *keys.ROUTES,
         *health.ROUTES,

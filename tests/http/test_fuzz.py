@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from outrider.http import (
+    activity,
     dead_letters,
     flow_control,
     keys,
@@ -17,6 +18,7 @@ from outrider.http import (
     publishing,
     queues,
     schedules,
+    status,
     url_groups,
     usage,
 )
@@ -34,6 +36,8 @@ ROUTES = [
     *url_groups.ROUTES,
     *flow_control.ROUTES,
     *usage.ROUTES,
+    *activity.ROUTES,
+    *status.ROUTES,
     *keys.ROUTES,
 ]
 

@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from outrider.http import (
+    activity,
     dead_letters,
     description,
     flow_control,
@@ -24,6 +25,7 @@ from outrider.http import (
     publishing,
     queues,
     schedules,
+    status,
     url_groups,
     usage,
 )
@@ -43,6 +45,8 @@ ROUTES = description.describing(
         *url_groups.ROUTES,
         *flow_control.ROUTES,
         *usage.ROUTES,
+        *activity.ROUTES,
+        *status.ROUTES,
         *keys.ROUTES,
         *health.ROUTES,
     ]

@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from outrider.domain.attempt import Delivered, TimedOut, Unreachable
+from outrider.domain.attempt import Delivered, Failure, TimedOut, Unreachable
 from outrider.sender import connecting, names
 from outrider.sender.guard import Guard
 from outrider.sender.names import Names
@@ -196,7 +196,7 @@ async def test_last_failure_is_told_when_no_address_answers(make_sender, request
 
     outcome = await sender.send(request_to(f"http://host.test:{port}/"))
 
-    assert outcome == Unreachable(f"cannot connect to host.test:{port}: connection refused")
+    assert outcome == Unreachable(f"cannot connect to host.test:{port}: connection refused", Failure.CONNECT)
 
 
 def test_families_take_turns():

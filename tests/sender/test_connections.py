@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from outrider.domain.attempt import Delivered, Unreachable
+from outrider.domain.attempt import Delivered, Failure, Unreachable
 from outrider.sender import HttpSender, exchange
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -218,7 +218,7 @@ async def test_refused_connection_is_named(sender, request_to):
 
     outcome = await sender.send(request_to(f"http://127.0.0.1:{port}/"))
 
-    assert outcome == Unreachable(f"cannot connect to 127.0.0.1:{port}: connection refused")
+    assert outcome == Unreachable(f"cannot connect to 127.0.0.1:{port}: connection refused", Failure.CONNECT)
 
 
 async def test_next_address_of_a_name_is_tried(serve, make_sender, request_to):
@@ -235,6 +235,7 @@ async def test_name_without_address_is_named(sender, request_to):
 
     assert isinstance(outcome, Unreachable)
     assert outcome.error.startswith("host 'name.invalid' has no address: ")
+    assert outcome.why is Failure.DNS
 
 
 async def test_fault_of_ours_is_an_outcome_and_told_to_the_loop(make_sender, request_to):
@@ -289,7 +290,8 @@ class TestTls:
         outcome = await sender.send(request_to(f"https://destination.test:{destination.port}/"))
 
         assert outcome == Unreachable(
-            f"the TLS certificate of destination.test:{destination.port} is not valid: self-signed certificate"
+            f"the TLS certificate of destination.test:{destination.port} is not valid: self-signed certificate",
+            Failure.TLS,
         )
         assert destination.requests == []
 
@@ -300,7 +302,8 @@ class TestTls:
 
         assert outcome == Unreachable(
             f"the TLS certificate of other.test:{destination.port} is not valid: "
-            "Hostname mismatch, certificate is not valid for 'other.test'"
+            "Hostname mismatch, certificate is not valid for 'other.test'",
+            Failure.TLS,
         )
 
     async def test_destination_without_tls_is_named(self, serve, sender, request_to):
@@ -325,4 +328,6 @@ class TestTls:
 
         outcome = await sender.send(request_to(f"https://127.0.0.1:{destination.port}/"))
 
-        assert outcome == Unreachable(f"cannot connect to 127.0.0.1:{destination.port}: connection reset")
+        assert outcome == Unreachable(
+            f"cannot connect to 127.0.0.1:{destination.port}: connection reset", Failure.CONNECT
+        )

@@ -8,6 +8,8 @@ counts as success.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 from outrider.domain.instant import Instant
@@ -58,10 +60,22 @@ class TimedOut(Struct, frozen=True, tag=True):
     response = None
 
 
+class Failure(StrEnum):
+    """Why no answer came, as far as figures tell it apart."""
+
+    TIMEOUT = "timeout"
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    BLOCKED = "blocked"
+    OTHER = "other"
+
+
 class Unreachable(Struct, frozen=True, tag=True):
     """No complete answer came: no address, no connection, a reset, a malformed or broken-off response."""
 
     error: str
+    why: Failure = Failure.OTHER
 
     response = None
 
@@ -103,6 +117,19 @@ def judge(response: Response) -> Delivered | Refused:
             response, f"destination answered {status}{where}: redirects are not followed, publish to the final URL"
         )
     return Refused(response, f"destination answered {status}")
+
+
+def failure_of(outcome: Outcome) -> Failure | None:
+    """Why no answer came; None if one did."""
+    match outcome:
+        case TimedOut():
+            return Failure.TIMEOUT
+        case Blocked():
+            return Failure.BLOCKED
+        case Unreachable(why=why):
+            return why
+        case _:
+            return None
 
 
 def forbids_retry(response: Response) -> bool:

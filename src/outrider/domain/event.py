@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from outrider.domain.attempt import Response
+from outrider.domain.attempt import Failure, Response
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message
 
@@ -44,6 +44,7 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
         next_delivery_at: with RETRY, when the next attempt is due.
         response: what the destination answered, with ERROR and DELIVERED.
         duration_ms: how long the attempt took, with ERROR and DELIVERED.
+        failure: with ERROR, why no answer came. Figures are made of it; the log keeps the sentence.
     """
 
     tenant: str
@@ -54,6 +55,7 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_delivery_at: Instant | None = None
     response: Response | None = None
     duration_ms: int | None = None
+    failure: Failure | None = None
 
 
 def created(message: Message) -> Event:

@@ -38,6 +38,7 @@ from outrider.domain.attempt import (
     Response,
     TimedOut,
     Unreachable,
+    failure_of,
     forbids_retry,
 )
 from outrider.domain.event import Event, EventKind
@@ -207,4 +208,5 @@ def _entry(
         error=error,
         response=response,
         duration_ms=attempt.ended_at - attempt.started_at,
+        failure=failure_of(attempt.outcome) if kind is EventKind.ERROR else None,
     )

@@ -9,6 +9,7 @@ from outrider.domain.addresses import AddressPolicy
 from outrider.domain.errors import Unavailable
 from outrider.domain.instant import SECOND_MS
 from outrider.domain.limits import Limits
+from outrider.engine.activity import Activity
 from outrider.engine.audit import Audit
 from outrider.engine.dead_letters import DeadLetters
 from outrider.engine.deliverer import Deliverer
@@ -23,6 +24,7 @@ from outrider.engine.publisher import Publisher
 from outrider.engine.queues import Queues
 from outrider.engine.scheduler import Scheduler
 from outrider.engine.schedules import Schedules
+from outrider.engine.status import StatusBoard
 from outrider.engine.time_keeper import TimeKeeper
 from outrider.engine.upkeep import Upkeep
 from outrider.engine.url_groups import UrlGroups
@@ -68,6 +70,8 @@ class Engine:
         self.directory = directory
         self.clock = clock
         self.observer = observer
+        self.activity = Activity(store, clock, observer)
+        self.status = StatusBoard(store, clock, lease_ms=lease_ms)
         self.membership = Membership(store, clock, observer, node=node, lease_ms=lease_ms, time_keeper=time_keeper)
         self.dispatcher = Dispatcher(
             store,
@@ -79,7 +83,7 @@ class Engine:
             poll_ms=poll_ms,
         )
         self.audit = Audit(store, clock, observer)
-        self.messages = Messages(store, clock, observer, self.dispatcher)
+        self.messages = Messages(store, clock, self.activity, self.dispatcher)
         self.queues = Queues(store, clock, self.dispatcher, self.messages, limits)
         self.url_groups = UrlGroups(store, clock, policy, limits)
         self.flow_control = FlowControlKeys(store, clock, self.dispatcher)
@@ -88,7 +92,7 @@ class Engine:
         self.publisher = Publisher(
             store=store,
             clock=clock,
-            observer=observer,
+            observer=self.activity,
             dispatcher=self.dispatcher,
             groups=self.url_groups,
             queues=self.queues,
@@ -100,14 +104,14 @@ class Engine:
         )
         self.schedules = Schedules(store, clock, self.publisher, limits, self._scheduler.wake)
         self.dead_letters = DeadLetters(store, clock, self.publisher)
-        self._journal = Journal(store, clock, observer)
+        self._journal = Journal(store, clock, self.activity)
         self._upkeep = Upkeep(store, clock, observer, limits)
         self._sender = sender
         self._deliverer = Deliverer(
             store=store,
             sender=sender,
             clock=clock,
-            observer=observer,
+            observer=self.activity,
             directory=directory,
             profiles=self.profiles,
             dispatcher=self.dispatcher,
@@ -131,6 +135,7 @@ class Engine:
             self._own("membership", lambda: self.membership.run(self.dispatcher.review)),
             self._own("journal", self._journal.run),
             self._own("upkeep", self._upkeep.run),
+            self._own("activity", self.activity.run),
         ]
 
     async def check(self) -> None:
@@ -158,6 +163,7 @@ class Engine:
         await self._sender.close()
         try:
             await self._journal.write(started_before=self.clock.now())
+            await self.activity.write(before=self.clock.now() + 1)
             await self.membership.leave()
         except Unavailable as failure:
             self.observer.note("drain_incomplete", error=failure.sentence)

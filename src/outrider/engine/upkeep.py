@@ -42,4 +42,6 @@ class Upkeep:
         total = 0
         while removed := await self._store.purge(retention, PURGE_BATCH):
             total += removed
+        while removed := await self._store.purge_activity(now, PURGE_BATCH):
+            total += removed
         return total

@@ -14,6 +14,7 @@ from outrider.domain.errors import NotFound, OutriderError, Refusal, Unavailable
 from outrider.engine.runtime import Engine
 from outrider.http import (
     access,
+    activity,
     audit,
     dead_letters,
     description,
@@ -27,6 +28,7 @@ from outrider.http import (
     publishing,
     queues,
     schedules,
+    status,
     url_groups,
     usage,
 )
@@ -59,6 +61,8 @@ def create_app(
         *flow_control.ROUTES,
         *profiles.ROUTES,
         *usage.ROUTES,
+        *activity.ROUTES,
+        *status.ROUTES,
         *audit.ROUTES,
         *keys.ROUTES,
         *health.ROUTES,

@@ -125,6 +125,8 @@ _TAGS = {
     "keys": "Keys",
     "rotate": "Keys",
     "usage": "Usage",
+    "activity": "Figures",
+    "status": "Figures",
 }
 
 

@@ -65,6 +65,8 @@ _INDEX = answers.json(
             "flowControl": "/v2/flowControl",
             "keys": "/v2/keys",
             "usage": "/v2/usage",
+            "activity": "/v2/activity",
+            "status": "/v2/status",
             "health": "/healthz",
             "readiness": "/readyz",
         },

@@ -8,6 +8,7 @@ raises `Overloaded`. How commits are grouped is the store's own affair.
 Times are `Instant`s handed in by the caller; no store reads a clock.
 """
 
+from outrider.ports.activity import ActivityStore, StatusStore
 from outrider.ports.audit import AuditStore
 from outrider.ports.messages import (
     Applied,
@@ -51,6 +52,7 @@ from outrider.ports.store import (
 )
 
 __all__ = [
+    "ActivityStore",
     "Applied",
     "AuditStore",
     "Cancellation",
@@ -75,6 +77,7 @@ __all__ = [
     "SealedKeys",
     "SealedProfile",
     "Sender",
+    "StatusStore",
     "Store",
     "Stored",
     "TenantStore",

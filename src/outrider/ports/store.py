@@ -7,6 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from outrider.domain.instant import Instant
+from outrider.ports.activity import ActivityStore, StatusStore
 from outrider.ports.audit import AuditStore
 from outrider.ports.messages import DeadLetterStore, LogStore, MessageStore, Retention
 from outrider.ports.nodes import NodeStore
@@ -46,6 +47,8 @@ class Store(
     ProfileStore,
     TenantStore,
     AuditStore,
+    ActivityStore,
+    StatusStore,
     NodeStore,
     Protocol,
 ):

@@ -17,6 +17,7 @@ import errno
 import os
 import ssl
 
+from outrider.domain.attempt import Failure
 from outrider.sender.request import Unsendable
 
 HEADER_OVER_LIMIT = "its header is over the limit"
@@ -110,6 +111,19 @@ def describe(failure: Exception, host: str) -> str | None:
         case BrokenOff():
             sentence = f"destination broke off its response after {failure.received} bytes of the body"
     return sentence
+
+
+def why_of(failure: Exception) -> Failure:
+    """Which kind of failure figures count it as."""
+    match failure:
+        case NoAddress():
+            return Failure.DNS
+        case CannotConnect(cause=ssl.SSLError()):
+            return Failure.TLS
+        case CannotConnect():
+            return Failure.CONNECT
+        case _:
+            return Failure.OTHER
 
 
 def _name(host: str) -> str:

@@ -17,7 +17,7 @@ from outrider.domain.attempt import Blocked, Outcome, TimedOut, Unreachable, jud
 from outrider.ports import OutgoingRequest
 from outrider.sender.connections import Connections
 from outrider.sender.exchange import exchange
-from outrider.sender.failures import AddressRefused, Late, Stopping, describe
+from outrider.sender.failures import AddressRefused, Late, Stopping, describe, why_of
 from outrider.sender.place import parse_place
 from outrider.sender.request import MOST_KNOWN, encode_head, parse_target
 from outrider.sender.resolver import Lookup, Resolver
@@ -93,7 +93,7 @@ def _outcome_of(failure: Exception, host: str, timeout_ms: int) -> Outcome:
             {"message": f"a request to {host} could not be made", "exception": failure}
         )
         sentence = f"the request to {host} could not be made: an internal fault"
-    return Unreachable(sentence)
+    return Unreachable(sentence, why_of(failure))
 
 
 def _default_ssl_context() -> ssl.SSLContext:

@@ -206,5 +206,11 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(name="deduplications", key=2, columns=("tenant", "key", "message_id", "expires_at")),
     Table(name="usage", key=2, columns=("tenant", "day", "lane", "messages"), instead={"lane": "0"}),
+    Table(
+        name="activity",
+        key=3,
+        columns=("tenant", "resolution", "time", "counts"),
+        documents=frozenset({"counts"}),
+    ),
 )
 """Statements are made of these names alone."""

@@ -37,6 +37,8 @@ FEWEST_CONNECTIONS = 3
 class PostgresStore(RelationalStore):
     """The Store that nodes share. Use `await PostgresStore.open(url)`, and `close` it."""
 
+    _kind = "postgresql"
+
     def __init__(self, database: Database, *, connections: int, max_pending: int, max_pending_bytes: int) -> None:
         lanes = min(LANES, connections // 2)
         self._database = database

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from outrider.domain.activity import Row, Span
 from outrider.domain.audit import AuditEntry
 from outrider.domain.event import Event
 from outrider.domain.flow_control import KeyState
@@ -15,6 +16,7 @@ from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, Page
 from outrider.domain.queue import Queue
 from outrider.domain.schedule import Schedule
 from outrider.domain.settlement import Settlement
+from outrider.domain.status import Standing, StoreKind, StoreSize
 from outrider.domain.tenant import Tenant, Token
 from outrider.domain.url_group import UrlGroup
 from outrider.ports import (
@@ -28,8 +30,8 @@ from outrider.ports import (
     Verdict,
     Violation,
 )
-from outrider.store.relational import audit as audit_log
 from outrider.store.relational import (
+    activity,
     cancellations,
     dead_letters,
     flow_keys,
@@ -42,11 +44,13 @@ from outrider.store.relational import (
     queues,
     schedules,
     settlements,
+    status,
     tenants,
     upkeep,
     url_groups,
     usage,
 )
+from outrider.store.relational import audit as audit_log
 from outrider.store.relational.connection import Connection
 from outrider.store.relational.transactions import Operation, Shared
 
@@ -60,6 +64,9 @@ _APPLY = Shared[settlements.Batch, list[Verdict]](3, settlements.apply)
 
 class RelationalStore:
     """A Store over a database. Its drivers say how an operation gets a transaction."""
+
+    _kind: StoreKind
+    """Which database."""
 
     _serves_alone = False
     """Whether no other process delivers from the database."""
@@ -242,6 +249,23 @@ class RelationalStore:
 
     async def messages_on(self, tenant: str, day: Instant) -> int:
         return await self._read(lambda connection: usage.messages_on(connection, tenant, day))
+
+    # Figures
+
+    async def add_activity(self, rows: Sequence[Row]) -> None:
+        await self._write(lambda connection: activity.add_rows(connection, rows), rows=0)
+
+    async def read_activity(self, tenant: str, span: Span) -> list[tuple[Instant, str, int]]:
+        return await self._read(lambda connection: activity.read_span(connection, tenant, span))
+
+    async def purge_activity(self, now: Instant, limit: int) -> int:
+        return await self._write(lambda connection: activity.purge(connection, now, limit))
+
+    async def standing(self, tenant: str, now: Instant, most: int) -> Standing:
+        return await self._read(lambda connection: status.standing(connection, tenant, now, most))
+
+    async def size(self) -> StoreSize:
+        return StoreSize(self._kind, await self._read(status.size_bytes))
 
     # Destination profiles
 

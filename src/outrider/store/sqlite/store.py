@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from outrider.domain.instant import Instant
+from outrider.domain.status import StoreSize
 from outrider.store.relational.connection import Connection
 from outrider.store.relational.store import RelationalStore
 from outrider.store.relational.transactions import Operation, Shared
@@ -25,8 +26,11 @@ _MIB = 1024 * 1024
 class SqliteStore(RelationalStore):
     """The embedded Store. Use `await SqliteStore.open(path)`, and `close` it."""
 
+    _kind = "sqlite"
+
     def __init__(
         self,
+        path: str,
         writer: Writer,
         readers: Readers | None,
         *,
@@ -34,6 +38,7 @@ class SqliteStore(RelationalStore):
         turns: Turns | None,
         bell: Bell | None,
     ) -> None:
+        self._path = path
         self._writer = writer
         self._readers = readers
         self._lock = lock
@@ -92,7 +97,7 @@ class SqliteStore(RelationalStore):
                 own_lock.release()
             raise
         readers = None if database.in_memory else Readers(database.open_for_reading, where=database.path)
-        return cls(writer, readers, lock=own_lock, turns=turns, bell=bell)
+        return cls(database.path, writer, readers, lock=own_lock, turns=turns, bell=bell)
 
     async def close(self) -> None:
         if self._bell is not None:
@@ -109,6 +114,11 @@ class SqliteStore(RelationalStore):
     async def time(self) -> Instant | None:
         """None: there is one machine, and its clock."""
         return None
+
+    async def size(self) -> StoreSize:
+        """Of the file and its write-ahead log."""
+        main = await super().size()
+        return StoreSize(main.kind, main.size_bytes + _size_of(f"{self._path}-wal"))
 
     def listen(self, heard: Callable[[], None]) -> None:
         if self._bell is not None:
@@ -130,6 +140,14 @@ class SqliteStore(RelationalStore):
 
     def _check_room(self, rows: int, size: int) -> None:
         self._writer.check_room(rows, size)
+
+
+def _size_of(path: str) -> int:
+    """Of a file; 0 if it is not there."""
+    try:
+        return Path(path).stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 async def _open(_: Connection) -> None:

@@ -1,0 +1,34 @@
+"""How things stand with a tenant, and how large the database is."""
+
+from __future__ import annotations
+
+from outrider.domain.instant import Instant
+from outrider.domain.status import Due, InFlight, Standing
+from outrider.store.relational.connection import Connection
+from outrider.store.relational.schedules import next_fire_at
+
+
+async def standing(connection: Connection, tenant: str, now: Instant, most: int) -> Standing:
+    """Counts, at most `most` of unfinished messages and of dead letters."""
+    unfinished = await connection.row("count_unfinished", tenant=tenant, now=now, limit=most + 1)
+    assert unfinished is not None
+    total, active, retrying, delayed, waiting, due_at = unfinished
+    dead_letters = await connection.count("count_dead_letters", tenant=tenant, limit=most + 1)
+    return Standing(
+        in_flight=InFlight(active=active, retrying=retrying, delayed=delayed, waiting=waiting),
+        dead_letters=min(dead_letters, most),
+        queues=await connection.count("count_queues", tenant=tenant),
+        schedules=await connection.count("count_schedules", tenant=tenant),
+        oldest_due=None if due_at is None else await _due_since(connection, tenant, due_at),
+        next_fire_at=await next_fire_at(connection),
+        capped=total > most or dead_letters > most,
+    )
+
+
+async def size_bytes(connection: Connection) -> int:
+    return await connection.count("size_bytes")
+
+
+async def _due_since(connection: Connection, tenant: str, due_at: Instant) -> Due | None:
+    found = await connection.row("due_since", tenant=tenant, due_at=due_at)
+    return None if found is None else Due(found[0], due_at)
