@@ -1,4 +1,4 @@
-"""How long a query of the log takes among very many entries.
+"""How long a query of the log, or of figures, takes among very many entries.
 
     .venv/bin/python -m bench.logs [--entries 100000] [--repeat 30]
 
@@ -49,14 +49,21 @@ def queries(server: Server, entries: int) -> dict[str, dict[str, str]]:
     }
 
 
+FIGURES = {
+    "status": "/v2/status",
+    "activity of an hour": "/v2/activity",
+    "activity since 1970, in 1,000 points": "/v2/activity?from=0&points=1000",
+}
+
+
 def measure(server: Server, report: Report, entries: int, repeat: int) -> None:
-    for name, asked in queries(server, entries).items():
-        path = f"/v2/logs?{urlencode(asked)}"
+    paths = {f"log: {name}": f"/v2/logs?{urlencode(which)}" for name, which in queries(server, entries).items()}
+    for name, path in (paths | {f"figures: {name}": path for name, path in FIGURES.items()}).items():
         server.get(path)
         for _ in range(repeat):
             started = time.perf_counter()
             server.get(path)
-            report.add(f"log: {name}", "ms", 1000 * (time.perf_counter() - started))
+            report.add(name, "ms", 1000 * (time.perf_counter() - started))
 
 
 def main() -> None:

@@ -162,7 +162,7 @@ SECTIONS = {
         "Deliveries over TLS",
         "Through nginx with a self-signed certificate, which the server trusts; nginx is part of everything else.",
     ),
-    "logs": ("Queries of the log", "Over HTTP, one after the other."),
+    "logs": ("Queries of the log and of figures", "Over HTTP, one after the other."),
     "claims": ("A claim beside parked messages", "Of the store alone."),
     "ceiling": ("What can be measured here", "`load` straight against `receiver`; and what the two cost."),
 }

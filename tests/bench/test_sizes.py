@@ -91,9 +91,9 @@ def test_deliveries_over_tls_are_trusted(report, tmp_path, programs):
     assert report.median("TLS, through nginx") > 1
 
 
-def test_every_query_of_the_log_is_measured(server, receiver, report):
+def test_every_query_of_the_log_and_of_figures_is_measured(server, receiver, report):
     publish_batches(server, f"{receiver.url}/later", 100, Upstash_Delay="1h", Upstash_Label="label-7")
     logs.measure(server, report, 100, 2)
     figures = {figure.name: figure for figure in report.figures}
-    assert len(figures) == 10
+    assert len(figures) == 13
     assert all(len(figure.runs) == 2 for figure in figures.values())

@@ -26,7 +26,10 @@ from outrider.domain.status import Due, InFlight
 
 
 def row(time=NOW, tenant=TENANT, step_ms=SECOND_MS, **counts):
-    return Row(tenant, step_ms, time, {name.replace("_", " "): n for name, n in counts.items()})
+    return Row(tenant, step_ms, time, {_WRITTEN.get(name, name): n for name, n in counts.items()})
+
+
+_WRITTEN = {name: name.replace("_", " ") for name in ("timeout_7", "dns_9", "delivered_7")}
 
 
 async def read(store, begin, end, points=1000, *, tenant=TENANT, now=NOW + MINUTE_MS):
@@ -35,11 +38,11 @@ async def read(store, begin, end, points=1000, *, tenant=TENANT, now=NOW + MINUT
 
 
 async def test_what_is_added_to_a_step_adds_up(store):
-    await store.add_activity([row(accepted=2, error_timeout=1), row(NOW + 1000, took_7=1)])
-    await store.add_activity([row(accepted=3, error_dns=4)])
+    await store.add_activity([row(accepted=2, timeout_7=1), row(NOW + 1000, delivered_7=1)])
+    await store.add_activity([row(accepted=3, timeout_7=2, dns_9=4)])
     series = await read(store, NOW, NOW + 2000)
     first, second = (point.figures for point in series.points)
-    assert (first.accepted, first.errors) == (5, {"timeout": 1, "dns": 4})
+    assert (first.accepted, first.errors) == (5, {"timeout": 3, "dns": 4})
     assert (second.accepted, second.latency.p50) == (0, 7)
     assert series.totals.accepted == 5
 

@@ -1,8 +1,7 @@
 """How it went: counts of what happened in steps of time, and of how long attempts took.
 
 Everything is a count under a name, so that all of it adds up: what two processes counted, or the seconds of
-an hour. How long attempts took is counted in buckets of an HDR histogram: whole milliseconds up to 31, then 16
-buckets for each power of two. A bucket is at most 1/16 of its durations wide, and its middle is told.
+an hour.
 """
 
 from __future__ import annotations
@@ -13,17 +12,18 @@ from enum import StrEnum
 from msgspec import Struct
 
 from outrider.domain.event import Event, EventKind
+from outrider.domain.histogram import BUCKETS, Latency, bucket_of, latency_of
 from outrider.domain.instant import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Instant
 
 Counts = Mapping[str, int]
-"""How often, by name: one of the names below, or what begins with `error ` or `took `."""
+"""How often, by name: `accepted`, `dead_lettered`, and for attempts `<how it ended> <bucket of its duration>`.
+
+How an attempt ended is `delivered`, or the kind of its error.
+"""
 
 ACCEPTED = "accepted"
 DELIVERED = "delivered"
-FAILED = "failed"
 DEAD_LETTERED = "dead_lettered"
-_ERROR = "error "
-_TOOK = "took "
 
 
 class ErrorKind(StrEnum):
@@ -91,26 +91,20 @@ def add(sums: dict[str, int], counts: Counts) -> None:
 # Counting
 
 
-def count(sums: dict[str, int], event: Event) -> None:
-    """Add an event to the sums. It is called for every one: 0.3 us."""
-    kind = event.kind
-    if kind is EventKind.CREATED:
-        name = ACCEPTED
-    elif kind is EventKind.DELIVERED:
-        name = DELIVERED
-    elif kind is EventKind.ERROR:
-        name = FAILED
-        error = _ERROR + _error_kind(event)
-        sums[error] = sums.get(error, 0) + 1
-    elif kind is EventKind.FAILED:
-        sums[DEAD_LETTERED] = sums.get(DEAD_LETTERED, 0) + 1
-        return
-    else:
-        return
-    sums[name] = sums.get(name, 0) + 1
-    if event.duration_ms is not None:
-        took = _TOOK_NAMES[bucket_of(event.duration_ms)]
-        sums[took] = sums.get(took, 0) + 1
+def name_of(event: Event) -> str | None:
+    """Under which name it counts; None if it does not. It is asked of every event."""
+    kind, duration_ms = event.kind, event.duration_ms
+    if duration_ms is None:
+        return ACCEPTED if kind is _CREATED else None
+    if kind is _DELIVERED:
+        return _DELIVERED_NAMES[bucket_of(duration_ms)]
+    if kind is _ERROR:
+        return f"{_error_kind(event)} {bucket_of(duration_ms)}"
+    return DEAD_LETTERED if kind is _FAILED else None
+
+
+_CREATED, _DELIVERED, _ERROR, _FAILED = EventKind.CREATED, EventKind.DELIVERED, EventKind.ERROR, EventKind.FAILED
+_DELIVERED_NAMES = tuple(f"{DELIVERED} {bucket}" for bucket in range(BUCKETS))
 
 
 def _error_kind(event: Event) -> ErrorKind:
@@ -120,60 +114,6 @@ def _error_kind(event: Event) -> ErrorKind:
 
 
 _STATUS_KINDS = {3: ErrorKind.STATUS_3XX, 4: ErrorKind.STATUS_4XX, 5: ErrorKind.STATUS_5XX}
-
-
-# How long attempts took
-
-_EXACT_BITS = 5
-_LONGEST_BITS = 31
-"""Of a duration in milliseconds: 24 days."""
-
-LONGEST_MS = (1 << _LONGEST_BITS) - 1
-"""A longer attempt counts as one of this length."""
-
-
-def bucket_of(duration_ms: int) -> int:
-    """The number of its bucket; longer durations have higher numbers."""
-    duration_ms = min(max(duration_ms, 0), LONGEST_MS)
-    shift = max(0, duration_ms.bit_length() - _EXACT_BITS)
-    return (shift << (_EXACT_BITS - 1)) + (duration_ms >> shift)
-
-
-def bounds_of(bucket: int) -> tuple[int, int]:
-    """The shortest and the longest duration in a bucket, milliseconds."""
-    shift = max(0, (bucket >> (_EXACT_BITS - 1)) - 1)
-    first = (bucket - (shift << (_EXACT_BITS - 1))) << shift
-    return first, first + (1 << shift) - 1
-
-
-_TOOK_NAMES = tuple(f"{_TOOK}{bucket}" for bucket in range(bucket_of(LONGEST_MS) + 1))
-
-
-class Latency(Struct, frozen=True):
-    """Milliseconds that 50, 95 and 99 of 100 attempts did not exceed, to within 1/32 of each."""
-
-    p50: int
-    p95: int
-    p99: int
-
-
-def latency_of(buckets: Mapping[int, int]) -> Latency | None:
-    """Of attempts counted by bucket; None of nothing."""
-    total = sum(buckets.values())
-    if not total:
-        return None
-    p50, p95, p99 = (_at_rank(buckets, -(-total * percent // 100)) for percent in (50, 95, 99))
-    return Latency(p50, p95, p99)
-
-
-def _at_rank(buckets: Mapping[int, int], rank: int) -> int:
-    """The middle of the bucket in which the attempt of this rank is; the shortest has rank 1."""
-    passed = 0
-    for bucket in sorted(buckets):
-        passed += buckets[bucket]
-        if passed >= rank:
-            return sum(bounds_of(bucket)) // 2
-    raise ValueError(f"there is no rank {rank} among {passed}")
 
 
 # What is told
@@ -201,19 +141,23 @@ class Figures(Struct, frozen=True, kw_only=True):
 
 def figures_of(counts: Counts) -> Figures:
     """What the counts say; a kind of error that a later release has counted is `other`."""
-    errors: dict[ErrorKind, int] = {}
+    ends: dict[str, int] = {}
     buckets: dict[int, int] = {}
     for name, n in counts.items():
-        if name.startswith(_TOOK):
-            buckets[int(name.removeprefix(_TOOK))] = n
-        elif name.startswith(_ERROR):
-            kind = _KINDS.get(name.removeprefix(_ERROR), ErrorKind.OTHER)
-            errors[kind] = errors.get(kind, 0) + n
+        end, _, bucket = name.partition(" ")
+        ends[end] = ends.get(end, 0) + n
+        if bucket:
+            buckets[int(bucket)] = buckets.get(int(bucket), 0) + n
+    accepted, delivered, dead_lettered = (ends.pop(name, 0) for name in (ACCEPTED, DELIVERED, DEAD_LETTERED))
+    errors: dict[ErrorKind, int] = {}
+    for end, n in ends.items():
+        kind = _KINDS.get(end, ErrorKind.OTHER)
+        errors[kind] = errors.get(kind, 0) + n
     return Figures(
-        accepted=counts.get(ACCEPTED, 0),
-        delivered=counts.get(DELIVERED, 0),
-        failed=counts.get(FAILED, 0),
-        dead_lettered=counts.get(DEAD_LETTERED, 0),
+        accepted=accepted,
+        delivered=delivered,
+        failed=sum(errors.values()),
+        dead_lettered=dead_lettered,
         errors=errors,
         latency=latency_of(buckets),
     )

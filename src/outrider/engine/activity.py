@@ -8,13 +8,17 @@ While nothing happens, nothing is written.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from outrider.domain.activity import Counts, Figures, Series, add, count, figures_of, rows_of, series_of, span_of
+from outrider.domain.activity import Counts, Figures, Series, add, figures_of, name_of, rows_of, series_of, span_of
 from outrider.domain.errors import Unavailable
 from outrider.domain.event import Event
 from outrider.domain.instant import SECOND_MS, Instant
 from outrider.ports import ActivityStore, Clock, Observer
+
+_Second = tuple[str, Instant]
+"""A tenant, and when a second begins."""
 
 LATE_MS = 50
 """How long after a second its counts are written: what ended in it may be told a little later."""
@@ -27,20 +31,27 @@ class Activity:
         self._store = store
         self._clock = clock
         self._observer = observer
-        self._counted: dict[tuple[str, Instant], dict[str, int]] = {}
-        self._written: Mapping[tuple[str, Instant], Counts] = {}
+        self._counted: dict[_Second, defaultdict[str, int]] = {}
+        self._written: Mapping[_Second, Counts] = {}
         self._something_counted = asyncio.Event()
         self._failing = False
 
     def events(self, events: Sequence[Event]) -> None:
         for event in events:
-            second = event.tenant, event.time - event.time % SECOND_MS
-            sums = self._counted.get(second)
-            if sums is None:
-                sums = self._counted[second] = {}
-                self._something_counted.set()
-            count(sums, event)
+            name = name_of(event)
+            if name is not None:
+                second = event.tenant, event.time - event.time % SECOND_MS
+                try:
+                    self._counted[second][name] += 1
+                except KeyError:
+                    self._begin(second)[name] += 1
         self._observer.events(events)
+
+    def _begin(self, second: _Second) -> defaultdict[str, int]:
+        """The sums of a second in which nothing was counted before."""
+        sums = self._counted[second] = defaultdict(int)
+        self._something_counted.set()
+        return sums
 
     def note(self, name: str, **facts: object) -> None:
         self._observer.note(name, **facts)
@@ -88,7 +99,6 @@ class Activity:
             await self._store.add_activity(rows)
         except Unavailable:
             for second, sums in taken.items():
-                add(self._counted.setdefault(second, {}), sums)
-            self._something_counted.set()
+                add(self._counted.get(second) or self._begin(second), sums)
             raise
         self._written = taken
