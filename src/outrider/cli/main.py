@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from outrider.cli import audit, config, copy, db, doctor, groups, receive, tenants, tokens
+from outrider.cli import audit, config, copy, db, demo, doctor, groups, receive, tenants, tokens
 from outrider.cli.flags import takes_settings
 from outrider.domain.errors import Misconfigured, OutriderError
 from outrider.settings import Loaded, Mode
@@ -42,6 +42,7 @@ def serve(loaded: Loaded) -> None:
 
 
 app.command("receive")(receive.receive)
+app.command("demo")(demo.demo)
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(tokens.app, name="token")
 app.command("audit")(audit.audit)
