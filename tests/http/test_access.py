@@ -9,6 +9,7 @@ import pytest
 from outrider.domain.limits import Limits
 from outrider.http import (
     audit,
+    configuration,
     dead_letters,
     description,
     flow_control,
@@ -20,6 +21,7 @@ from outrider.http import (
     publishing,
     queues,
     schedules,
+    tokens,
     url_groups,
     usage,
 )
@@ -93,6 +95,10 @@ NEEDS = {
     ("GET", "/v2/keys"): "read",
     ("POST", "/v2/keys/rotate"): "change",
     ("POST", "/v2/rotate"): "change",
+    ("GET", "/v2/tokens"): "read",
+    ("POST", "/v2/tokens"): "change",
+    ("DELETE", "/v2/tokens/{id}"): "change",
+    ("GET", "/v2/settings"): "read",
     ("GET", "/"): "open",
     ("GET", "/healthz"): "open",
     ("GET", "/readyz"): "open",
@@ -120,6 +126,8 @@ ROUTES = description.describing(
         *usage.ROUTES,
         *audit.ROUTES,
         *keys.ROUTES,
+        *tokens.ROUTES,
+        configuration.settings_route(()),
         *health.ROUTES,
         health.metrics_route(bytes),
     ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from outrider.cli import audit, config, copy, db, doctor, groups, receive, tenants, tokens
+from outrider.cli import audit, config, console, copy, db, doctor, groups, receive, tenants, tokens
 from outrider.cli.flags import takes_settings
 from outrider.domain.errors import Misconfigured, OutriderError
 from outrider.settings import Loaded, Mode
@@ -44,6 +44,7 @@ def serve(loaded: Loaded) -> None:
 app.command("receive")(receive.receive)
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(tokens.app, name="token")
+app.add_typer(console.app, name="console")
 app.command("audit")(audit.audit)
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
