@@ -8,6 +8,7 @@ from outrider.development import DEVELOPMENT_USERS
 from outrider.domain.errors import Malformed
 from outrider.domain.tenant import Scope, SigningKeys
 from outrider.engine.directory import Directory
+from outrider.engine.sign_in_links import VALID_MS, SignInLinks, link_to
 
 FIRST_TENANT = "default"
 
@@ -24,15 +25,23 @@ async def seed_development_users(directory: Directory) -> None:
             await directory.add_token(tenant, user.token, Scope.FULL, "public development token")
 
 
-def announce_development(url: str) -> None:
+async def announce_development(directory: Directory, url: str, links: SignInLinks | None) -> None:
+    """Print what applications need, and with `links` one that signs in to the console until it was used."""
     user = DEVELOPMENT_USERS[0]
     print("Outrider development server. Copy these into your application's environment:\n")
     _print_environment(url, user.token, user.keys)
     print("\nA JavaScript application needs only QSTASH_DEV=true. Stop with Ctrl-C.", flush=True)
+    principal = await directory.principal(user.token)
+    if links is not None and principal is not None:
+        link = link_to(url, await links.create_for(principal.actor.id, None))
+        print(f"\nConsole: {link}", flush=True)
 
 
-async def announce_first_tenant(directory: Directory, url: str) -> None:
-    """On the first start, make a tenant and print, this once, what its applications need."""
+async def announce_first_tenant(directory: Directory, url: str, links: SignInLinks | None) -> None:
+    """On the first start, make a tenant and print, this once, what its applications need.
+
+    With `links`, one that signs in to the console, too.
+    """
     if await directory.list_tenants():
         return
     try:
@@ -42,12 +51,16 @@ async def announce_first_tenant(directory: Directory, url: str) -> None:
             raise
         print(f"Another node made tenant '{FIRST_TENANT}' and printed its token.", file=sys.stderr)
         return
-    _, token = await directory.create_token(tenant.name, Scope.FULL, "first token")
+    stored, token = await directory.create_token(tenant.name, Scope.FULL, "first token")
     _print_environment(url, token, keys)
     print(
         f"Made tenant '{FIRST_TENANT}'. The token is shown this once; `outrider token create` makes another.",
         file=sys.stderr,
     )
+    if links is not None:
+        link = link_to(url, await links.create_for(stored.id, VALID_MS))
+        print(f"Console: {link}", file=sys.stderr)
+        print("The link works once, within ten minutes; `outrider console link` makes another.", file=sys.stderr)
 
 
 def _print_environment(url: str, token: str, keys: SigningKeys) -> None:

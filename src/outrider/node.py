@@ -22,13 +22,16 @@ from outrider.engine.runtime import Engine
 from outrider.engine.signing_keys import seal_plain_keys
 from outrider.engine.time_keeper import TimeKeeper
 from outrider.http.app import App, create_app
+from outrider.http.configuration import ShownSetting
 from outrider.http.connection import Connection
+from outrider.http.console.door import Door, door_of
 from outrider.http.proxies import Proxies
+from outrider.listening import is_loopback
 from outrider.observe import MetricsObserver
 from outrider.ports import Clock, Observer, Store
 from outrider.sealing import SealedBox, SecretKey
 from outrider.sender import HttpSender
-from outrider.settings import Mode, Settings
+from outrider.settings import SETTINGS, Loaded, Mode, Settings, value_of
 from outrider.storage import claim, open_store, secret_key_of
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ class Node:
 
     def __init__(
         self,
-        settings: Settings,
+        loaded: Loaded,
         mode: Mode,
         *,
         name: str,
@@ -71,6 +74,7 @@ class Node:
         metrics: MetricsObserver,
         observer: Observer,
     ) -> None:
+        settings = loaded.settings
         policy = settings.address_policy(mode)
         elsewhere = isinstance(settings.database_of(mode), PostgresUrl)
         self.directory = Directory(
@@ -98,12 +102,15 @@ class Node:
             lease_ms=LONE_LEASE_MS if alone else settings.node_lease_ms,
             time_keeper=TimeKeeper(store, clock, observer) if elsewhere else None,
             poll_ms=LONE_POLL_MS if alone else SHARED_POLL_MS,
+            shared=not alone,
         )
         metrics.watch_in_flight(lambda: self._engine.dispatcher.in_flight)
         self._app = create_app(
             self._engine,
             metrics=metrics.render if settings.metrics else None,
             metrics_token_hash=settings.metrics_token,
+            door=_door_of(settings) if settings.console else None,
+            settings=shown_settings(loaded),
         )
 
     async def serve(
@@ -128,6 +135,30 @@ class Node:
             await self._engine.drain(
                 max(0, answering.stopping_at + self._settings.drain_timeout_ms - self._clock.now())
             )
+
+
+def _door_of(settings: Settings) -> Door:
+    return door_of(listens_on_loopback=is_loopback(settings.host), public_url=settings.public_url)
+
+
+def shown_settings(loaded: Loaded) -> list[ShownSetting]:
+    """The settings in force as clients may see them."""
+    return [
+        ShownSetting(
+            one.name, one.show(value_of(one, loaded.settings)), *_source_of(loaded.origins[one.name]), one.help
+        )
+        for one in SETTINGS
+    ]
+
+
+def _source_of(origin: str) -> tuple[str, str]:
+    """Where a value comes from, and which of them that is."""
+    if origin == "default":
+        return "default", ""
+    kind, _, name = origin.partition(" ")
+    if kind in {"environment", "flag"}:
+        return kind, name
+    return ("default", origin) if kind == "plan" else ("file", origin)
 
 
 def new_name() -> str:

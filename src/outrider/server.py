@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import ipaddress
 import signal
 import socket
 from collections.abc import Callable, Coroutine
@@ -27,7 +26,8 @@ from outrider.database_url import DatabaseUrl, PostgresUrl, SqliteFile
 from outrider.domain.errors import Misconfigured
 from outrider.domain.instant import SECOND_MS, Instant
 from outrider.engine.directory import Directory
-from outrider.listening import listen, listen_beside, reserve, url_of
+from outrider.engine.sign_in_links import SignInLinks
+from outrider.listening import is_loopback, listen, listen_beside, reserve, url_of
 from outrider.node import Node, admit, new_name, open_when_reachable
 from outrider.observe import LogObserver, MetricsObserver, Observers, Tallies
 from outrider.ports import Clock, Store
@@ -53,9 +53,9 @@ def run(loaded: Loaded, mode: Mode) -> int:
     settings = loaded.settings
     _check_mode(settings, mode)
     if mode == "serve" and settings.workers > 1:
-        _serve_by_workers(settings)
+        _serve_by_workers(loaded)
     else:
-        _run_until_stopped(_serve_alone(settings, mode), _on_signal)
+        _run_until_stopped(_serve_alone(loaded, mode), _on_signal)
     return 0
 
 
@@ -98,7 +98,8 @@ def _set_aside() -> None:
 # One process
 
 
-async def _serve_alone(settings: Settings, mode: Mode) -> None:
+async def _serve_alone(loaded: Loaded, mode: Mode) -> None:
+    settings = loaded.settings
     clock = FollowingClock()
     metrics = MetricsObserver()
     log = LogObserver(settings.log_level, settings.log_format)
@@ -109,7 +110,7 @@ async def _serve_alone(settings: Settings, mode: Mode) -> None:
     try:
         secret_key = await admit(store, database, settings, mode, observer)
         node = Node(
-            settings,
+            loaded,
             mode,
             name=new_name(),
             store=store,
@@ -119,13 +120,14 @@ async def _serve_alone(settings: Settings, mode: Mode) -> None:
             metrics=metrics,
             observer=observer,
         )
+        links = SignInLinks(store, clock, node.directory) if settings.console else None
         listener = listen(settings.host, settings.port)
         url = settings.public_url or url_of(listener)
         if mode == "dev":
             await seed_development_users(node.directory)
-            announce_development(url)
+            await announce_development(node.directory, url, links)
         else:
-            await announce_first_tenant(node.directory, url)
+            await announce_first_tenant(node.directory, url, links)
         _set_aside()
         await node.serve(
             lambda: listener,
@@ -147,7 +149,8 @@ class _Prepared(Struct, frozen=True):
     url: str
 
 
-def _serve_by_workers(settings: Settings) -> None:
+def _serve_by_workers(loaded: Loaded) -> None:
+    settings = loaded.settings
     database = settings.database_of("serve")
     tallies = Tallies(settings.workers + 1)
     metrics = MetricsObserver(tallies, row=settings.workers)
@@ -165,7 +168,9 @@ def _serve_by_workers(settings: Settings) -> None:
             secret_key = await admit(store, database, settings, "serve", observer)
             port = reserve(settings.host, settings.port)
             url = settings.public_url or url_of(port)
-            await announce_first_tenant(Directory(store, clock, SealedBox(secret_key)), url)
+            directory = Directory(store, clock, SealedBox(secret_key))
+            links = SignInLinks(store, clock, directory) if settings.console else None
+            await announce_first_tenant(directory, url, links)
             if isinstance(database, SqliteFile):
                 await _end_all_leases(store, clock)
         finally:
@@ -179,14 +184,15 @@ def _serve_by_workers(settings: Settings) -> None:
     _set_aside()
 
     def work(seat: Seat) -> None:
-        serving = _serve_beside(settings, for_workers, seat, bells, tallies)
+        serving = _serve_beside(loaded, for_workers, seat, bells, tallies)
         _run_until_stopped(serving, lambda stop: seat.on_word(stop, stop))
 
     Supervisor(settings.workers, new_name, work, _Watcher(settings, database, for_workers.url, observer, metrics)).run()
 
 
-async def _serve_beside(settings: Settings, prepared: _Prepared, seat: Seat, bells: Bells, tallies: Tallies) -> None:
+async def _serve_beside(loaded: Loaded, prepared: _Prepared, seat: Seat, bells: Bells, tallies: Tallies) -> None:
     """Serve as one of the workers."""
+    settings = loaded.settings
     clock = FollowingClock()
     metrics = MetricsObserver(tallies, row=seat.number)
     log = LogObserver(settings.log_level, settings.log_format)
@@ -200,7 +206,7 @@ async def _serve_beside(settings: Settings, prepared: _Prepared, seat: Seat, bel
             if ended := await store.leave(former, clock.now()):
                 observer.note("leases_ended", node=former, leases=ended)
         node = Node(
-            settings,
+            loaded,
             "serve",
             name=seat.name,
             store=store,
@@ -262,17 +268,8 @@ class _Watcher:
 
 
 def _check_mode(settings: Settings, mode: Mode) -> None:
-    if mode == "dev" and not _is_loopback(settings.host):
+    if mode == "dev" and not is_loopback(settings.host):
         raise Misconfigured(
             f"host '{settings.host}' is not a loopback address: development mode has public tokens",
             hint="use 127.0.0.1, or run `outrider serve`",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

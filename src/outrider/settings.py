@@ -33,6 +33,9 @@ CONFIG_FILE = "outrider.toml"
 
 CONFIG_VARIABLE = "OUTRIDER_CONFIG"
 
+_OF_THE_BUILD = "OUTRIDER_NO_CONSOLE"
+"""Makes a package without the console (`hatch_build.py`), and may still be set when the server starts."""
+
 Mode = Literal["dev", "serve"]
 
 
@@ -139,6 +142,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             extra={"kind": "token"},
         ),
     ] = None
+    console: Annotated[bool, Meta(description="whether the console is served, at `/console`, to browsers")] = True
     limits: Limits = Limits()
 
     def address_policy(self, mode: Mode) -> AddressPolicy:
@@ -252,7 +256,7 @@ def _said_in_file(config_file: Path | None, environ: Mapping[str, str]) -> Itera
 
 def _said_in_environment(environ: Mapping[str, str]) -> Iterator[Said]:
     for variable, raw in environ.items():
-        if not variable.startswith("OUTRIDER_") or variable == CONFIG_VARIABLE or not raw:
+        if not variable.startswith("OUTRIDER_") or variable in {CONFIG_VARIABLE, _OF_THE_BUILD} or not raw:
             continue
         if _is_service_link(variable, raw):
             continue

@@ -47,7 +47,7 @@ def wait_for(happened, pause_s=0.02):
 
 
 def log_lines(server):
-    return [line for line in server.log.splitlines() if not line.startswith("Made tenant")]
+    return [line for line in server.log.splitlines() if line.startswith("{")]
 
 
 def metric(server, name):

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from tests.factories import BOX
 
-from outrider.domain.errors import Malformed, NotFound
+from outrider.domain.errors import Malformed, NotFound, StoreUnavailable
+from outrider.domain.instant import MINUTE_MS
 from outrider.domain.tenant import Scope
 from outrider.engine.cache import TRUSTED_MS
 from outrider.engine.directory import Directory
@@ -130,3 +131,33 @@ async def test_removed_tenant_has_no_tokens(world):
 async def test_name_that_breaks_its_rule_makes_no_tenant(world, name):
     with pytest.raises(Malformed, match="letters"):
         await world.directory.create_tenant(name)
+
+
+async def test_use_of_a_token_is_stored_within_a_minute_and_shown_before(world):
+    token, secret = await world.directory.create_token("acme", Scope.FULL)
+    used_at = world.clock.now()
+    assert await world.engine.directory.principal(secret)
+    shown = {one.id: one.last_used_at for one in await world.engine.directory.list_tokens("acme")}
+    assert shown == {token.id: used_at}
+    assert (await world.store.find_token(token.hash)).last_used_at is None
+    await world.clock.advance(MINUTE_MS)
+    assert (await world.store.find_token(token.hash)).last_used_at == used_at
+
+
+async def test_use_of_a_token_is_stored_at_the_end(world):
+    token, secret = await world.directory.create_token("acme", Scope.FULL)
+    assert await world.engine.directory.principal(secret)
+    await world.stop()
+    assert (await world.store.find_token(token.hash)).last_used_at == world.clock.now()
+
+
+async def test_use_that_could_not_be_stored_is_stored_later(world):
+    token, secret = await world.directory.create_token("acme", Scope.FULL)
+    used_at = world.clock.now()
+    assert await world.engine.directory.principal(secret)
+    world.store.reachable = False
+    with pytest.raises(StoreUnavailable):
+        await world.engine.directory.write_uses()
+    world.store.reachable = True
+    await world.engine.directory.write_uses()
+    assert (await world.store.find_token(token.hash)).last_used_at == used_at

@@ -28,7 +28,9 @@ from outrider.domain.tenant import Scope
 from outrider.engine.directory import Directory
 from outrider.engine.runtime import Engine
 from outrider.http.app import App, create_app
+from outrider.http.configuration import ShownSetting
 from outrider.http.connection import Connection
+from outrider.http.console import Door
 from outrider.http.proxies import Proxies
 from outrider.ports import OutgoingRequest
 from outrider.store.sqlite import SqliteStore
@@ -142,8 +144,14 @@ async def listening(app: App, connection: type[Connection] = Connection) -> Asyn
 
 
 @contextlib.asynccontextmanager
-async def open_api(limits: Limits | None = None, connection: type[Connection] = Connection) -> AsyncIterator[Api]:
-    """An API whose engine does not deliver until it is started."""
+async def open_api(
+    limits: Limits | None = None,
+    connection: type[Connection] = Connection,
+    *,
+    door: Door | None = None,
+    shared: bool = False,
+) -> AsyncIterator[Api]:
+    """An API whose engine does not deliver until it is started, with a console if there is a door to it."""
     limits = limits or Limits()
     clock, observer, sender = ManualClock(), RecordingObserver(), RecordingSender()
     store = await SqliteStore.open(":memory:", max_pending=10_000)
@@ -160,8 +168,13 @@ async def open_api(limits: Limits | None = None, connection: type[Connection] = 
         policy=AddressPolicy.production(allow_http=True, allowed_networks=(), allowed_hosts=()),
         limits=limits,
         node="node_test",
+        shared=shared,
     )
-    app = create_app(engine, metrics=lambda: b"outrider_up 1\n")
+    settings = [
+        ShownSetting("port", "9000", "flag", "--port", "port to listen on"),
+        ShownSetting("host", "127.0.0.1", "default", "", "address to listen on"),
+    ]
+    app = create_app(engine, metrics=lambda: b"outrider_up 1\n", door=door, settings=settings)
     async with (
         listening(app, connection) as (port, server),
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers={"x-forwarded-for": CALLER}) as client,

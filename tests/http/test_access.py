@@ -10,6 +10,7 @@ from outrider.domain.limits import Limits
 from outrider.http import (
     activity,
     audit,
+    configuration,
     dead_letters,
     description,
     flow_control,
@@ -22,6 +23,7 @@ from outrider.http import (
     queues,
     schedules,
     status,
+    tokens,
     url_groups,
     usage,
 )
@@ -97,6 +99,10 @@ NEEDS = {
     ("GET", "/v2/keys"): "read",
     ("POST", "/v2/keys/rotate"): "change",
     ("POST", "/v2/rotate"): "change",
+    ("GET", "/v2/tokens"): "read",
+    ("POST", "/v2/tokens"): "change",
+    ("DELETE", "/v2/tokens/{id}"): "change",
+    ("GET", "/v2/settings"): "read",
     ("GET", "/"): "open",
     ("GET", "/healthz"): "open",
     ("GET", "/readyz"): "open",
@@ -126,6 +132,8 @@ ROUTES = description.describing(
         *status.ROUTES,
         *audit.ROUTES,
         *keys.ROUTES,
+        *tokens.ROUTES,
+        configuration.settings_route(()),
         *health.ROUTES,
         health.metrics_route(bytes),
     ]

@@ -69,9 +69,9 @@ def test_no_change_is_forgotten_here(api):
         for route in api.app.table.routes
         if route.needs is Needs.CHANGE and not any(word in route.path for word in OF_MESSAGES)
     ]
-    # One by its id is deleted as many are.
+    # One by its id is deleted as many are. Tokens have ids that are not known before: see test_tokens.
     left_out = {route.path for route in administrative if route.handle not in exercised}
-    assert left_out == {"/v2/dlq/{id}"}
+    assert left_out == {"/v2/dlq/{id}", "/v2/tokens", "/v2/tokens/{id}"}
 
 
 async def test_pages_follow_one_another(api):

@@ -56,6 +56,15 @@ async def test_entries_of_unknown_messages_are_dropped(store):
     assert await kinds(store) == [E.CREATED, E.ACTIVE]
 
 
+async def test_entries_are_counted_by_kind_and_time_and_tenant(store):
+    await log_of_ten(store)
+    await store.add([make_message(created_at=NOW, tenant=OTHER_TENANT), leased := make_leased(created_at=NOW)], NOW)
+    await store.record([make_active(leased, NOW + 4)])
+    assert await store.count_entries(TENANT, NOW, NOW + 1) == {E.CREATED: 3}
+    assert await store.count_entries(TENANT, NOW + 1, NOW + 5) == {E.CREATED: 8, E.ACTIVE: 1}
+    assert await store.count_entries(TENANT, NOW + 5, NOW + 9) == {}
+
+
 async def test_nothing_to_record_is_no_error(store):
     await store.record([])
 

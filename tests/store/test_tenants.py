@@ -1,5 +1,7 @@
 """The contract of every Store: tenants, tokens and keys."""
 
+import asyncio
+
 import pytest
 from msgspec import structs
 from tests.factories import (
@@ -19,7 +21,7 @@ from tests.store.steps import dead_letters, entries
 
 from outrider.domain.errors import Malformed, NotFound
 from outrider.domain.tenant import Scope
-from outrider.ports import SealedKeys, Stored
+from outrider.ports import SealedKeys, SignInLink, Stored
 
 
 async def test_tenants_are_listed_oldest_first(store):
@@ -86,6 +88,48 @@ async def test_tokens_are_listed_oldest_first_and_by_tenant(store):
     for token in (late, early, make_token(tenant=OTHER_TENANT)):
         await store.add_token(token)
     assert await store.list_tokens(TENANT) == [early, late]
+
+
+async def test_the_latest_use_of_a_token_counts(store):
+    token, other = make_token(), make_token()
+    for one in (token, other):
+        await store.add_token(one)
+    await store.note_uses([(token.id, NOW + 2), ("tok_gone", NOW)])
+    await store.note_uses([(token.id, NOW + 1)])
+    assert await store.find_token(token.hash) == structs.replace(token, last_used_at=NOW + 2)
+    assert await store.find_token(other.hash) == other
+
+
+async def test_link_is_used_once_by_one_of_many(store):
+    token = make_token(scope=Scope.READ)
+    await store.add_token(token)
+    await store.add_link(SignInLink("a", token.id, NOW + 10), NOW)
+    used = await asyncio.gather(*(store.use_link("a", NOW + 9) for _ in range(5)))
+    assert sorted(used, key=lambda one: one is None) == [token, None, None, None, None]
+    assert await store.use_link("other", NOW) is None
+
+
+async def test_link_expires_and_goes_with_its_token(store):
+    token, revoked = make_token(), make_token()
+    for one in (token, revoked):
+        await store.add_token(one)
+    for link in (SignInLink("a", token.id, NOW + 10), SignInLink("b", revoked.id, None)):
+        await store.add_link(link, NOW)
+    assert await store.use_link("a", NOW + 10) is None
+    await store.revoke_token(TENANT, revoked.id)
+    assert await store.use_link("b", NOW) is None
+    with pytest.raises(NotFound, match=revoked.id):
+        await store.add_link(SignInLink("c", revoked.id, None), NOW)
+
+
+async def test_link_without_an_end_replaces_the_one_before(store):
+    token = make_token()
+    await store.add_token(token)
+    for name, expires_at in (("first", None), ("bounded", NOW + 10), ("second", None)):
+        await store.add_link(SignInLink(name, token.id, expires_at), NOW)
+    assert await store.use_link("first", NOW) is None
+    assert await store.use_link("bounded", NOW) == token
+    assert await store.use_link("second", NOW + 10**12) == token
 
 
 async def test_revoked_token_is_gone(store):

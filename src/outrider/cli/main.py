@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from outrider.cli import audit, config, copy, db, demo, doctor, groups, receive, tenants, tokens
+from outrider.cli import audit, config, console, copy, db, demo, doctor, groups, receive, tenants, tokens
 from outrider.cli.flags import takes_settings
 from outrider.domain.errors import Misconfigured, OutriderError
 from outrider.settings import Loaded, Mode
@@ -45,6 +45,7 @@ app.command("receive")(receive.receive)
 app.command("demo")(demo.demo)
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(tokens.app, name="token")
+app.add_typer(console.app, name="console")
 app.command("audit")(audit.audit)
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")

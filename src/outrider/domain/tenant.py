@@ -50,6 +50,7 @@ class Token(Struct, frozen=True, kw_only=True):
     Attributes:
         id: how it is named when it is listed or revoked.
         hint: its last four characters, so that a person can tell tokens apart.
+        last_used_at: to a minute or so; None if nobody has used it yet.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Token(Struct, frozen=True, kw_only=True):
     hint: str
     name: str = ""
     created_at: Instant
+    last_used_at: Instant | None = None
 
 
 class Principal(Struct, frozen=True):

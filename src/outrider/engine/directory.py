@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from msgspec import structs
+
 from outrider.domain.audit import SERVER, Actor, AuditEntry
-from outrider.domain.errors import Malformed, NotFound
+from outrider.domain.errors import Malformed, NotFound, Unavailable
+from outrider.domain.instant import Instant
 from outrider.domain.message import new_id
 from outrider.domain.tenant import (
     Principal,
@@ -56,11 +59,15 @@ class Directory:
         self._barred = frozenset(hash_token(token) for token in barred_tokens)
         self._principals: Cache[str, Principal] = Cache()
         self._keys: Cache[str, SigningKeys] = Cache()
+        self._uses: dict[str, Instant] = {}
 
     async def principal(self, token: str) -> Principal | None:
         """Who holds the token; None for one that nobody holds."""
+        return await self.principal_of(hash_token(token))
+
+    async def principal_of(self, token_hash: str) -> Principal | None:
+        """The same, by what is stored of the token."""
         now = self._clock.now()
-        token_hash = hash_token(token)
         known = self._principals.get(token_hash, now)
         if known is not None:
             return known
@@ -69,7 +76,24 @@ class Directory:
             return None
         principal = Principal(stored.tenant, stored.scope, Actor(stored.id, stored.hint))
         self._principals.put(token_hash, principal, now)
+        # A token in use comes by here once a second, so that to remember this costs its other requests nothing.
+        self._uses[stored.id] = now
         return principal
+
+    async def find_token(self, token_hash: str) -> Token | None:
+        """The token itself, as `principal_of`."""
+        return None if await self.principal_of(token_hash) is None else await self._store.find_token(token_hash)
+
+    async def write_uses(self) -> None:
+        """Store when tokens were used since the last time. Raises Unavailable, and then remembers them on."""
+        uses, self._uses = self._uses, {}
+        if not uses:
+            return
+        try:
+            await self._store.note_uses(list(uses.items()))
+        except Unavailable:
+            self._uses = uses | self._uses
+            raise
 
     async def keys(self, tenant_id: str) -> SigningKeys:
         """The tenant's signing keys. Raises NotFound for a tenant that is gone, and KeysUnreadable."""
@@ -158,37 +182,68 @@ class Directory:
     async def list_tenants(self) -> list[Tenant]:
         return await self._store.list_tenants()
 
+    async def tenant(self, tenant_id: str) -> Tenant:
+        """Raises NotFound for one that is gone."""
+        for tenant in await self._store.list_tenants():
+            if tenant.id == tenant_id:
+                return tenant
+        raise NotFound(f"tenant {tenant_id} does not exist")
+
     async def create_token(self, tenant_name: str, scope: Scope, name: str = "") -> tuple[Token, str]:
         """A fresh token and its secret, which is shown this once and stored only as a hash."""
         tenant = await self._named(tenant_name)
+        return await self.create_token_of(tenant.id, scope, name)
+
+    async def create_token_of(
+        self, tenant_id: str, scope: Scope, name: str, by: Actor | None = None
+    ) -> tuple[Token, str]:
+        """The same, for a tenant by its id."""
         secret = new_token()
-        return await self.add_token(tenant, secret, scope, name), secret
+        return await self._add_token(tenant_id, secret, scope, name, by), secret
 
     async def add_token(self, tenant: Tenant, secret: str, scope: Scope, name: str = "") -> Token:
         """Make a given secret a token of the tenant."""
+        return await self._add_token(tenant.id, secret, scope, name)
+
+    async def _add_token(self, tenant_id: str, secret: str, scope: Scope, name: str, by: Actor | None = None) -> Token:
         now = self._clock.now()
         token = Token(
             id=new_id("tok", now),
-            tenant=tenant.id,
+            tenant=tenant_id,
             scope=scope,
             hash=hash_token(secret),
             hint=secret[-4:],
             name=name,
             created_at=now,
         )
-        await self._store.add_token(token, self._entry(tenant.id, "token.create", f"{token.id} ({scope.value})"))
+        audit = self._entry(tenant_id, "token.create", f"{token.id} ({scope.value})", by)
+        await self._store.add_token(token, audit)
         return token
 
     async def list_tokens(self, tenant_name: str) -> list[Token]:
-        return await self._store.list_tokens((await self._named(tenant_name)).id)
+        return await self.list_tokens_of((await self._named(tenant_name)).id)
+
+    async def list_tokens_of(self, tenant_id: str) -> list[Token]:
+        """Of a tenant by its id, oldest first; when they were used as far as this process knows."""
+        return [
+            structs.replace(token, last_used_at=max(token.last_used_at or 0, self._uses[token.id]))
+            if token.id in self._uses
+            else token
+            for token in await self._store.list_tokens(tenant_id)
+        ]
 
     async def revoke_token(self, tenant_name: str, token_id: str) -> None:
         """Raises NotFound if the tenant has no such token."""
-        tenant = await self._named(tenant_name)
-        audit = self._entry(tenant.id, "token.revoke", token_id)
-        if not await self._store.revoke_token(tenant.id, token_id, audit):
+        await self.revoke_token_of((await self._named(tenant_name)).id, token_id)
+
+    async def revoke_token_of(self, tenant_id: str, token_id: str, by: Actor | None = None) -> None:
+        """The same, for a tenant by its id."""
+        audit = self._entry(tenant_id, "token.revoke", token_id, by)
+        if not await self._store.revoke_token(tenant_id, token_id, audit):
             raise NotFound(
-                f"tenant '{tenant_name}' has no token '{token_id}'", hint="`outrider token list` shows their ids"
+                f"the tenant has no token '{token_id}'",
+                code="token_not_found",
+                hint="GET /v2/tokens and `outrider token list` show their ids",
             )
         self._principals.clear()
 

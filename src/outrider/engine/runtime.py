@@ -17,6 +17,7 @@ from outrider.engine.directory import Directory
 from outrider.engine.dispatcher import Dispatcher
 from outrider.engine.flow_control import FlowControlKeys
 from outrider.engine.journal import Journal
+from outrider.engine.live import Live
 from outrider.engine.membership import Membership
 from outrider.engine.messages import Messages
 from outrider.engine.profiles import Profiles
@@ -24,6 +25,8 @@ from outrider.engine.publisher import Publisher
 from outrider.engine.queues import Queues
 from outrider.engine.scheduler import Scheduler
 from outrider.engine.schedules import Schedules
+from outrider.engine.sessions import Sessions
+from outrider.engine.sign_in_links import SignInLinks
 from outrider.engine.status import StatusBoard
 from outrider.engine.time_keeper import TimeKeeper
 from outrider.engine.upkeep import Upkeep
@@ -57,6 +60,7 @@ class Engine:
         lease_ms: int = 6 * SECOND_MS,
         poll_ms: int = 30 * SECOND_MS,
         time_keeper: TimeKeeper | None = None,
+        shared: bool = False,
     ) -> None:
         """Wire the parts together.
 
@@ -64,12 +68,16 @@ class Engine:
         `lease_ms` after it was last heard of. What other nodes have stored is found within `poll_ms`, if nothing
         tells of it sooner. A `time_keeper` keeps the clock by the store's.
         Without a `secret_key` there is one for the engine's life: no other can read what it stores secret.
+        `shared` says that other processes may serve from the store.
         """
+        box = SealedBox(secret_key or SecretKey.fresh())
         self.store = store
         self.limits = limits
         self.directory = directory
         self.clock = clock
         self.observer = observer
+        self.live = Live(store, clock, observer, shared=shared)
+        observer = self.live
         self.activity = Activity(store, clock, observer)
         self.status = StatusBoard(store, clock, lease_ms=lease_ms)
         self.membership = Membership(store, clock, observer, node=node, lease_ms=lease_ms, time_keeper=time_keeper)
@@ -88,7 +96,9 @@ class Engine:
         self.url_groups = UrlGroups(store, clock, policy, limits)
         self.flow_control = FlowControlKeys(store, clock, self.dispatcher)
         self.usage = Meter(store, clock, limits)
-        self.profiles = Profiles(store, clock, SealedBox(secret_key or SecretKey.fresh()), limits)
+        self.profiles = Profiles(store, clock, box, limits)
+        self.sessions = Sessions(box, clock)
+        self.sign_in_links = SignInLinks(store, clock, directory)
         self.publisher = Publisher(
             store=store,
             clock=clock,
@@ -105,7 +115,7 @@ class Engine:
         self.schedules = Schedules(store, clock, self.publisher, limits, self._scheduler.wake)
         self.dead_letters = DeadLetters(store, clock, self.publisher)
         self._journal = Journal(store, clock, self.activity)
-        self._upkeep = Upkeep(store, clock, observer, limits)
+        self._upkeep = Upkeep(store, clock, observer, limits, directory)
         self._sender = sender
         self._deliverer = Deliverer(
             store=store,
@@ -136,6 +146,7 @@ class Engine:
             self._own("journal", self._journal.run),
             self._own("upkeep", self._upkeep.run),
             self._own("activity", self.activity.run),
+            self._own("live", self.live.run),
         ]
 
     async def check(self) -> None:
@@ -164,6 +175,7 @@ class Engine:
         try:
             await self._journal.write(started_before=self.clock.now())
             await self.activity.write(before=self.clock.now() + 1)
+            await self.directory.write_uses()
             await self.membership.leave()
         except Unavailable as failure:
             self.observer.note("drain_incomplete", error=failure.sentence)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from outrider.domain.errors import Forbidden, Unauthenticated
 from outrider.domain.tenant import Principal, Scope
 from outrider.engine.directory import Directory
+from outrider.engine.runtime import Engine
+from outrider.http.console.door import Door, cookie_of
+from outrider.http.requests import Request
 from outrider.wire.query import split_query
 
 _HOW_TO_SEND = "send it as the header 'Authorization: Bearer <token>' or as the query parameter qstash_token"
@@ -18,6 +21,25 @@ async def authenticate(directory: Directory, authorization: bytes | None, query:
         raise Unauthenticated(
             "the token is not known here", code="token_unknown", hint="it may be revoked, or belong to another server"
         )
+    return principal
+
+
+async def by_session(engine: Engine, door: Door, request: Request, *, changes: bool) -> Principal | None:
+    """Who is signed in to the console; None for a request without its cookie, or with a token besides.
+
+    Raises Unauthenticated for a session that is over, and Forbidden for what its cookie does not allow.
+    """
+    cookie = cookie_of(request)
+    if cookie is None or (request.query and split_query(request.query).token is not None):
+        return None
+    if changes:
+        door.check_changing(request)
+    else:
+        door.check_reading(request)
+    session = engine.sessions.open(cookie)
+    principal = None if session is None else await engine.directory.principal_of(session.token_hash)
+    if principal is None:
+        raise Unauthenticated("the session is over", code="session_over", hint="sign in again")
     return principal
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncGenerator, Callable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -28,6 +29,18 @@ class Answer(Struct, frozen=True):
     fields: Fields = JSON
 
 
+class Stream(Struct, frozen=True):
+    """A response that comes bit by bit and ends with its connection, which nothing else follows on.
+
+    Attributes:
+        pieces: begun once, for the body; closed when the client goes, does not read, or the server stops.
+    """
+
+    pieces: Callable[[], AsyncGenerator[bytes, None]]
+    fields: Fields
+    status: int = 200
+
+
 EMPTY = Answer(200, fields=NOT_KEPT)
 """Where clients read no body."""
 
@@ -42,6 +55,10 @@ def paged(fields: dict[str, Any], cursor: str | None) -> dict[str, Any]:
     return fields if cursor is None else {**fields, "cursor": cursor}
 
 
+_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+"""Statuses whose length is not said: there is no body, or it is that of another answer."""
+
+
 def render(answer: Answer, *, is_bodiless: bool = False, is_last: bool = False) -> bytes:
     """The answer as it goes over the wire.
 
@@ -53,10 +70,15 @@ def render(answer: Answer, *, is_bodiless: bool = False, is_last: bool = False) 
     body = answer.body
     return b"%b%b%b\r\n%b" % (
         _head(answer.status, answer.fields),
-        b"" if answer.status == HTTPStatus.NO_CONTENT else b"content-length: %d\r\n" % len(body),
+        b"" if answer.status in _BODILESS else b"content-length: %d\r\n" % len(body),
         b"connection: close\r\n" if is_last else b"",
         b"" if is_bodiless else body,
     )
+
+
+def render_head(stream: Stream) -> bytes:
+    """The head of a response whose body is to come, and ends where the connection does."""
+    return _head(stream.status, stream.fields) + b"connection: close\r\n\r\n"
 
 
 _UNSAFE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")

@@ -8,6 +8,7 @@ two writes an answer cost 16 µs of the 56 that a small request cost with it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from asyncio import TimerHandle, Transport
 from typing import Any, cast
@@ -17,7 +18,7 @@ from uvicorn.server import ServerState
 
 from outrider.domain.errors import OutriderError
 from outrider.http import answers
-from outrider.http.answers import Answer
+from outrider.http.answers import Answer, Stream
 from outrider.http.app import App
 from outrider.http.errors import RequestTimedOut
 from outrider.http.framing import PIECE, RequestReader
@@ -62,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._is_read_paused = False
         self._is_write_paused = False
         self._is_stopping = False
+        self._is_streaming = False  # the last that is answered here
         self._is_ending = False  # nothing is read any more; what was written may be on its way
         self._has_ended = False  # the client's side
         self._thrown_away = 0
@@ -83,6 +85,8 @@ class Connection(asyncio.Protocol):
         self._server.connections.discard(self)
         self._is_ending = True
         self._reader.end(Disconnected())
+        if self._is_streaming:
+            self._task.cancel()
         self._deadline = math.inf
         if self._timer is not None:
             self._timer.cancel()
@@ -103,7 +107,9 @@ class Connection(asyncio.Protocol):
         """Whether the connection stays open: until everything that was asked is answered."""
         self._has_ended = True
         self._reader.end(Disconnected())
-        return not self._is_ending and (self._current is not None or bool(self._reader.requests))
+        if self._is_ending or self._is_streaming:
+            return False
+        return self._current is not None or bool(self._reader.requests)
 
     def pause_writing(self) -> None:
         self._is_write_paused = True
@@ -118,6 +124,8 @@ class Connection(asyncio.Protocol):
         self._is_stopping = True
         if self._current is None:
             self._close()
+        elif self._is_streaming:
+            self._task.cancel()
 
     def _advance(self) -> None:
         """Do what can be done now: parse what came, answer what was parsed."""
@@ -157,12 +165,30 @@ class Connection(asyncio.Protocol):
         task = self._task  # of this request; that of the next one may begin before this one ends
         try:
             answer = await self._app.answer(request)
+            if isinstance(answer, Stream):
+                await self._stream(request, answer)
+                answer = None
             self._finish(request, answer)
         except BaseException:  # the server stops and waits no longer
             self._close()
             raise
         finally:
             self._server.tasks.discard(task)
+
+    async def _stream(self, request: Request, stream: Stream) -> None:
+        """Send what comes as it comes, for as long as it is read."""
+        if self._is_stopping or self._transport.is_closing():
+            return
+        self._transport.write(answers.render_head(stream))
+        if request.method == "HEAD":
+            return
+        self._is_streaming = True
+        async with contextlib.aclosing(stream.pieces()) as pieces:
+            async for piece in pieces:
+                if self._is_write_paused:
+                    self._transport.abort()
+                    return
+                self._transport.write(piece)
 
     def _go_on(self) -> None:
         """The body is waited for."""

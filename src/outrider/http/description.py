@@ -99,6 +99,11 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": text(),
         "example": "preview.example.com",
     },
+    "path": {
+        "description": "A page or a file of the console.",
+        "schema": text(),
+        "example": "messages",
+    },
     "key": {
         "description": "The flow-control key: free text, slashes included.",
         "schema": text(),
@@ -123,6 +128,9 @@ _TAGS = {
     "globalParallelism": "Flow control",
     "profiles": "Destination profiles",
     "keys": "Keys",
+    "tokens": "Tokens",
+    "settings": "Server",
+    "console": "Console",
     "rotate": "Keys",
     "usage": "Usage",
     "activity": "Figures",

@@ -14,11 +14,11 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from outrider.http.answers import Answer
+from outrider.http.answers import Answer, Stream
 from outrider.http.calls import Call
 from outrider.http.operations import Operation
 
-Handler = Callable[[Call], Awaitable[Answer]]
+Handler = Callable[[Call], Awaitable[Answer | Stream]]
 
 
 class Needs(Enum):

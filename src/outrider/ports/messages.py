@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from outrider.domain.event import Event
+from outrider.domain.event import Event, EventKind
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, Page
@@ -138,6 +138,10 @@ class LogStore(Protocol):
 
     async def list_log(self, tenant: str, query: LogQuery) -> Page[LogEntry]:
         """Entries ordered by time. Raises Malformed for a cursor that this method did not give."""
+        ...
+
+    async def count_entries(self, tenant: str, since: Instant, until: Instant) -> dict[EventKind, int]:
+        """How many entries of each kind there are with `since <= time < until`; it reads them all."""
         ...
 
 

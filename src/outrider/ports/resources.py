@@ -174,6 +174,19 @@ class SealedKeys(Struct, frozen=True):
     standard_webhooks: bool = False
 
 
+class SignInLink(Struct, frozen=True):
+    """A link that signs in to the console once, as it is stored: the hash of its code.
+
+    Attributes:
+        token: the id of the token whose session it begins.
+        expires_at: None for one that is valid until its first use.
+    """
+
+    hash: str
+    token: str
+    expires_at: Instant | None
+
+
 class TenantStore(Protocol):
     """Tenants, their tokens, and their keys, sealed by who stores them; the store cannot read one.
 
@@ -201,6 +214,21 @@ class TenantStore(Protocol):
         ...
 
     async def find_token(self, token_hash: str) -> Token | None: ...
+
+    async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
+        """When tokens were used, by their ids; the latest time counts."""
+        ...
+
+    async def add_link(self, link: SignInLink, now: Instant) -> None:
+        """Store a link; those that have expired go, and one without an end replaces the token's former one.
+
+        Raises NotFound if its token is gone.
+        """
+        ...
+
+    async def use_link(self, link_hash: str, now: Instant) -> Token | None:
+        """The token that a link signs in with, this once; None if there is no such link, or none any more."""
+        ...
 
     async def get_keys(self, tenant_id: str) -> SealedKeys | None: ...
 

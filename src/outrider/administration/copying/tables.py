@@ -139,7 +139,7 @@ TABLES: tuple[Table, ...] = (
         columns=("tenant", "sealed_current", "sealed_next", "standard_webhooks"),
         booleans=frozenset({"standard_webhooks"}),
     ),
-    Table(name="tokens", columns=("id", "tenant", "scope", "hash", "hint", "name", "created_at")),
+    Table(name="tokens", columns=("id", "tenant", "scope", "hash", "hint", "name", "created_at", "last_used_at")),
     Table(
         name="audit",
         columns=("id", "time", "tenant", "actor", "hint", "action", "subject"),

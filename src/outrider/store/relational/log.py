@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from outrider.domain.event import Event
+from outrider.domain.event import Event, EventKind
+from outrider.domain.instant import Instant
 from outrider.domain.query import LogQuery, Page
 from outrider.ports import LogEntry
 from outrider.store.relational.connection import Connection
@@ -46,6 +47,10 @@ def read_cursor(cursor: str | None) -> Position[int] | None:
         return None
     position = LOG.read_cursor(cursor)
     return Position(position.time, int(position.id))
+
+
+async def count_entries(connection: Connection, tenant: str, since: Instant, until: Instant) -> dict[EventKind, int]:
+    return dict(await connection.read("count_entries", tuple[EventKind, int], tenant=tenant, since=since, until=until))
 
 
 async def list_log(connection: Connection, tenant: str, query: LogQuery, after: Position[int] | None) -> Page[LogEntry]:

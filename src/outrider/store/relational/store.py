@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from outrider.domain.activity import Row, Span
 from outrider.domain.audit import AuditEntry
-from outrider.domain.event import Event
+from outrider.domain.event import Event, EventKind
 from outrider.domain.flow_control import KeyState
 from outrider.domain.health import EndpointAttempts
 from outrider.domain.instant import Instant
@@ -27,6 +27,7 @@ from outrider.ports import (
     Retention,
     SealedKeys,
     SealedProfile,
+    SignInLink,
     Verdict,
     Violation,
 )
@@ -139,6 +140,9 @@ class RelationalStore:
     async def list_log(self, tenant: str, query: LogQuery) -> Page[LogEntry]:
         after = log.read_cursor(query.cursor)
         return await self._read(lambda connection: log.list_log(connection, tenant, query, after))
+
+    async def count_entries(self, tenant: str, since: Instant, until: Instant) -> dict[EventKind, int]:
+        return await self._read(lambda connection: log.count_entries(connection, tenant, since, until))
 
     # Dead letters
 
@@ -305,6 +309,15 @@ class RelationalStore:
 
     async def find_token(self, token_hash: str) -> Token | None:
         return await self._read(lambda connection: tenants.find_token(connection, token_hash))
+
+    async def note_uses(self, uses: Sequence[tuple[str, Instant]]) -> None:
+        await self._write(lambda connection: tenants.note_uses(connection, uses))
+
+    async def add_link(self, link: SignInLink, now: Instant) -> None:
+        await self._write(lambda connection: tenants.add_link(connection, link, now))
+
+    async def use_link(self, link_hash: str, now: Instant) -> Token | None:
+        return await self._write(lambda connection: tenants.use_link(connection, link_hash, now))
 
     async def get_keys(self, tenant_id: str) -> SealedKeys | None:
         return await self._read(lambda connection: tenants.get_keys(connection, tenant_id))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from msgspec import convert, structs
 
 from outrider.domain.errors import Malformed, NotFound
+from outrider.domain.instant import Instant
 from outrider.domain.tenant import Tenant, Token
-from outrider.ports import SealedKeys
+from outrider.ports import SealedKeys, SignInLink
 from outrider.store.relational.connection import Connection
 
 
@@ -54,11 +55,34 @@ async def find_token(connection: Connection, token_hash: str) -> Token | None:
     return None if row is None else _token_of(row)
 
 
+async def note_uses(connection: Connection, uses: Sequence[tuple[str, Instant]]) -> None:
+    for token_id, time in sorted(uses):
+        await connection.execute("note_use", id=token_id, time=time)
+
+
+async def add_link(connection: Connection, link: SignInLink, now: Instant) -> None:
+    if await connection.row("get_token", id=link.token) is None:
+        raise NotFound(f"token '{link.token}' does not exist", code="token_not_found")
+    await connection.execute("delete_expired_links", now=now)
+    if link.expires_at is None:
+        await connection.execute("delete_endless_link", token=link.token)
+    await connection.execute("insert_link", **structs.asdict(link))
+
+
+async def use_link(connection: Connection, link_hash: str, now: Instant) -> Token | None:
+    """Of two who come with it at once, the one that removes it has it."""
+    row = await connection.row("find_link", hash=link_hash, now=now)
+    if row is None or not await connection.execute("delete_link", hash=link_hash):
+        return None
+    token = await connection.row("get_token", id=row[0])
+    return None if token is None else _token_of(token)
+
+
 def _token_of(row: Sequence[object]) -> Token:
     return convert(dict(zip(_TOKEN_COLUMNS, row, strict=True)), Token)
 
 
-_TOKEN_COLUMNS = ("id", "tenant", "scope", "hash", "hint", "name", "created_at")
+_TOKEN_COLUMNS = ("id", "tenant", "scope", "hash", "hint", "name", "created_at", "last_used_at")
 
 
 async def get_keys(connection: Connection, tenant_id: str) -> SealedKeys | None:

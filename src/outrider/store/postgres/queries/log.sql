@@ -48,3 +48,10 @@ SELECT coalesce(json_agg(json_build_array(
 )), '[]')::text
 FROM unnest(:ids::bigint[], :times::bigint[]) AS wanted (id, time)
 JOIN events AS e ON e.tenant = :tenant AND e.time = wanted.time AND e.id = wanted.id
+
+-- name: count_entries
+-- How many entries of each kind a tenant has between two moments, as [kind, count].
+SELECT coalesce(json_agg(json_build_array(kind, entries)), '[]')::text FROM (
+  SELECT kind, count(*) AS entries FROM events
+  WHERE tenant = :tenant AND time >= :since AND time < :until GROUP BY kind
+) AS counted

@@ -28,3 +28,10 @@ SELECT json_group_array(json_array(
   json_array(response_status, json(response_headers), response_truncated, hex(response_body))
 ))
 FROM events WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: count_entries
+-- How many entries of each kind a tenant has between two moments, as [kind, count].
+SELECT json_group_array(json_array(kind, entries)) FROM (
+  SELECT kind, count(*) AS entries FROM events
+  WHERE tenant = :tenant AND time >= :since AND time < :until GROUP BY kind
+)

@@ -20,20 +20,49 @@ DELETE FROM tenants WHERE id = :id
 
 -- name: insert_token
 -- A new token, as its hash.
-INSERT INTO tokens (id, tenant, scope, hash, hint, name, created_at)
-VALUES (:id, :tenant, :scope, :hash, :hint, :name, :created_at)
+INSERT INTO tokens (id, tenant, scope, hash, hint, name, created_at, last_used_at)
+VALUES (:id, :tenant, :scope, :hash, :hint, :name, :created_at, :last_used_at)
 
 -- name: list_tokens
 -- A tenant's tokens, oldest first.
-SELECT id, tenant, scope, hash, hint, name, created_at FROM tokens WHERE tenant = :tenant ORDER BY created_at, id
+SELECT id, tenant, scope, hash, hint, name, created_at, last_used_at
+FROM tokens WHERE tenant = :tenant ORDER BY created_at, id
 
 -- name: find_token
 -- The token with this hash.
-SELECT id, tenant, scope, hash, hint, name, created_at FROM tokens WHERE hash = :hash
+SELECT id, tenant, scope, hash, hint, name, created_at, last_used_at FROM tokens WHERE hash = :hash
+
+-- name: get_token
+-- The token with this id.
+SELECT id, tenant, scope, hash, hint, name, created_at, last_used_at FROM tokens WHERE id = :id
+
+-- name: note_use
+-- A token was used.
+UPDATE tokens SET last_used_at = :time WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :time)
 
 -- name: delete_token
 -- A token that counts no more.
 DELETE FROM tokens WHERE tenant = :tenant AND id = :id
+
+-- name: insert_link
+-- A link that signs in once.
+INSERT INTO sign_in_links (hash, token, expires_at) VALUES (:hash, :token, :expires_at)
+
+-- name: find_link
+-- The token of a link that is still valid.
+SELECT token FROM sign_in_links WHERE hash = :hash AND (expires_at IS NULL OR expires_at > :now)
+
+-- name: delete_link
+-- A link that was used.
+DELETE FROM sign_in_links WHERE hash = :hash
+
+-- name: delete_expired_links
+-- Links that nobody used in time.
+DELETE FROM sign_in_links WHERE expires_at <= :now
+
+-- name: delete_endless_link
+-- A token's link without an end.
+DELETE FROM sign_in_links WHERE token = :token AND expires_at IS NULL
 
 -- name: get_keys
 -- A tenant's signing keys, sealed.
