@@ -11,7 +11,7 @@ from outrider.domain.flow_control import KeyState
 from outrider.domain.health import EndpointAttempts
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message, MessageState
-from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, Page
+from outrider.domain.query import Clusters, Count, DeadLetterQuery, LogQuery, MessageFilter, MessageQuery, Page
 from outrider.domain.queue import Queue
 from outrider.domain.schedule import Schedule
 from outrider.domain.settlement import Settlement
@@ -20,6 +20,7 @@ from outrider.domain.url_group import UrlGroup
 from outrider.ports import (
     Cancellation,
     LogEntry,
+    MessageSummary,
     Node,
     Receipt,
     Retention,
@@ -35,6 +36,7 @@ from outrider.store.relational import (
     flow_keys,
     health,
     inspection,
+    listings,
     log,
     messages,
     nodes,
@@ -121,6 +123,16 @@ class RelationalStore:
     async def get_message(self, tenant: str, message_id: str) -> Message | None:
         return await self._read(lambda connection: messages.get_message(connection, tenant, message_id))
 
+    async def list_messages(self, tenant: str, query: MessageQuery) -> Page[MessageSummary]:
+        after = listings.read_cursor(listings.WAITING, query.cursor)
+        return await self._read(lambda connection: listings.list_messages(connection, tenant, query, after))
+
+    async def count_messages(self, tenant: str, query: MessageQuery) -> Count:
+        return await self._read(lambda connection: listings.count_messages(connection, tenant, query))
+
+    async def make_due(self, tenant: str, message_id: str, now: Instant) -> bool:
+        return await self._write(lambda connection: messages.make_due(connection, tenant, message_id, now))
+
     async def cancel(self, tenant: str, which: MessageFilter, now: Instant, limit: int) -> Cancellation:
         return await self._write(lambda connection: cancellations.cancel(connection, tenant, which, now, limit))
 
@@ -133,11 +145,21 @@ class RelationalStore:
         after = log.read_cursor(query.cursor)
         return await self._read(lambda connection: log.list_log(connection, tenant, query, after))
 
+    async def list_logged(self, tenant: str, query: LogQuery) -> Page[MessageSummary]:
+        after = listings.read_cursor(listings.LOGGED, query.cursor)
+        return await self._read(lambda connection: listings.list_logged(connection, tenant, query, after))
+
     # Dead letters
 
     async def list_dead_letters(self, tenant: str, query: DeadLetterQuery) -> Page[DeadLetter]:
         after = dead_letters.read_cursor(query.cursor)
         return await self._read(lambda connection: dead_letters.list_dead_letters(connection, tenant, query, after))
+
+    async def count_dead_letters(self, tenant: str, query: DeadLetterQuery) -> Count:
+        return await self._read(lambda connection: dead_letters.count_dead_letters(connection, tenant, query))
+
+    async def cluster_dead_letters(self, tenant: str, query: DeadLetterQuery) -> Clusters:
+        return await self._read(lambda connection: dead_letters.cluster_dead_letters(connection, tenant, query))
 
     async def get_dead_letter(self, tenant: str, dead_letter_id: str) -> DeadLetter | None:
         return await self._read(lambda connection: dead_letters.get_dead_letter(connection, tenant, dead_letter_id))

@@ -48,3 +48,12 @@ SELECT coalesce(json_agg(json_build_array(
 )), '[]')::text
 FROM unnest(:ids::bigint[], :times::bigint[]) AS wanted (id, time)
 JOIN events AS e ON e.tenant = :tenant AND e.time = wanted.time AND e.id = wanted.id
+
+-- name: end_of_log
+-- The [time, id] of the entry with so many of the tenant's before it, if there are as many. Read from an index alone.
+SELECT coalesce(json_agg(json_build_array(time, id)), '[]')::text FROM (
+  SELECT e.time, e.id FROM events AS e
+  WHERE e.tenant = :tenant /* and bounds */
+  ORDER BY e.time DESC, e.id DESC
+  LIMIT 1 OFFSET :skipped
+) AS ending

@@ -28,3 +28,12 @@ SELECT json_group_array(json_array(
   json_array(response_status, json(response_headers), response_truncated, hex(response_body))
 ))
 FROM events WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: end_of_log
+-- The [time, id] of the entry with so many of the tenant's before it, if there are as many. Read from an index alone.
+SELECT json_group_array(json_array(time, id)) FROM (
+  SELECT e.time, e.id FROM events AS e
+  WHERE e.tenant = :tenant /* and bounds */
+  ORDER BY e.time DESC, e.id DESC
+  LIMIT 1 OFFSET :skipped
+)
