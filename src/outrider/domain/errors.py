@@ -7,6 +7,7 @@
     │   ├── Unauthenticated       no token, or none that we know
     │   ├── Forbidden             the token may not do this
     │   ├── NotFound              the named thing does not exist
+    │   ├── Conflict              the named thing does not stand as this would need it
     │   ├── TooLarge              a body is over its limit
     │   ├── TooMany               one more would be over a limit on how many there may be
     │   └── LimitReached          a quota or rate is used up
@@ -78,6 +79,12 @@ class NotFound(Refusal):
     """The named thing does not exist, or belongs to somebody else."""
 
     default_code = "not_found"
+
+
+class Conflict(Refusal):
+    """The named thing does not stand as what was asked for would need it to."""
+
+    default_code = "conflict"
 
 
 class TooLarge(Refusal):

@@ -36,6 +36,10 @@ IN_PROGRESS = (EventKind.ACTIVE, EventKind.RETRY, EventKind.ERROR)
 """What the filter `state=IN_PROGRESS` asks for."""
 
 
+IN_TROUBLE = (EventKind.RETRY, EventKind.ERROR, EventKind.FAILED, EventKind.CANCEL_REQUESTED, EventKind.CANCELED)
+"""What most messages never have: stores find these without looking through all others."""
+
+
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry; slim, it refers to its message for everything else.
 

@@ -38,6 +38,34 @@ class MessageState(StrEnum):
 _FINISHED = frozenset({MessageState.DELIVERED, MessageState.FAILED, MessageState.CANCELED})
 
 
+class Progress(StrEnum):
+    """How an unfinished message stands, as people ask for it.
+
+    ACTIVE    a node holds it: it is being attempted, or about to be
+    RETRYING  an attempt failed, and it waits for the time of the next
+    DELAYED   it was not attempted yet, and waits for its time or for a node with room
+    WAITING   it waits for its queue or its flow-control key
+    """
+
+    ACTIVE = "active"
+    RETRYING = "retrying"
+    DELAYED = "delayed"
+    WAITING = "waiting"
+
+
+def progress_of(state: MessageState, retried: int) -> Progress | None:
+    """None for a message that is finished."""
+    match state:
+        case MessageState.LEASED:
+            return Progress.ACTIVE
+        case MessageState.HELD:
+            return Progress.WAITING
+        case MessageState.DUE:
+            return Progress.RETRYING if retried else Progress.DELAYED
+        case MessageState.DELIVERED | MessageState.FAILED | MessageState.CANCELED:
+            return None
+
+
 class DeduplicationKey(Struct, frozen=True):
     """A message with the same key, stored within `window_ms` before, makes this one a duplicate."""
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from outrider.domain.event import EventKind
 from outrider.domain.instant import Instant
+from outrider.domain.message import Progress
 
 T = TypeVar("T")
 
@@ -47,6 +48,15 @@ class LogQuery(Struct, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
+class MessageQuery(Struct, frozen=True, kw_only=True):
+    """A page of unfinished messages. No `progress` means any."""
+
+    filter: MessageFilter = MessageFilter()
+    progress: tuple[Progress, ...] = ()
+    count: int = 100
+    cursor: str | None = None
+
+
 class DeadLetterQuery(Struct, frozen=True, kw_only=True):
     """A page of dead letters.
 
@@ -63,7 +73,39 @@ class DeadLetterQuery(Struct, frozen=True, kw_only=True):
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """Some of the answer. `cursor` asks for what follows; None on the last page."""
+    """Some of the answer. `cursor` asks for what follows; None on the last page.
+
+    A page has a bounded share of the work, too: it may be short, even empty, and have a cursor.
+    """
 
     items: tuple[T, ...]
     cursor: str | None = None
+
+
+class Count(Struct, frozen=True):
+    """How many there are; `capped`: at least so many, for not all were looked at."""
+
+    number: int
+    capped: bool = False
+
+
+class DeadLetterCluster(Struct, frozen=True, kw_only=True):
+    """Dead letters that got the same answer from the same host.
+
+    Attributes:
+        response_status: 0 stands for no response.
+        error: why the newest of them was given up.
+    """
+
+    response_status: int
+    host: str
+    error: str
+    count: int
+    newest_at: Instant
+
+
+class Clusters(Struct, frozen=True):
+    """The largest clusters, largest first, and how many dead letters were looked at for them."""
+
+    clusters: tuple[DeadLetterCluster, ...]
+    total: Count

@@ -6,6 +6,7 @@
     (none)      published, due later or no room                DUE          CREATED
     (none)      published behind a queue, a key or a pause     HELD         CREATED
     HELD        released                                       DUE | LEASED
+    DUE         told to go now                                 DUE, now     RETRY
     DUE         claimed by a node                              LEASED
     LEASED      the request starts                             LEASED       ACTIVE
     LEASED      Delivered                                      DELIVERED    DELIVERED
@@ -41,6 +42,7 @@ from outrider.domain.attempt import (
     failure_of,
     forbids_retry,
 )
+from outrider.domain.errors import Conflict
 from outrider.domain.event import Event, EventKind
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message, MessageState
@@ -119,6 +121,22 @@ def honour_cancellation(settlement: Settlement) -> Settlement:
         reports=tuple(settlement.reports[i] for i in kept),
         follow_ups=tuple(settlement.follow_ups[i] for i in kept) if settlement.follow_ups else (),
     )
+
+
+def cannot_go_now(message: Message) -> Conflict:
+    """Why a message that does not wait for time alone cannot be told to go now."""
+    match message.state:
+        case MessageState.LEASED:
+            why, hint = "is being attempted", "wait for what comes of it"
+        case MessageState.HELD:
+            why, hint = "waits for its queue or its flow-control key, not for time", "open that: resume it, or raise it"
+        case MessageState.FAILED:
+            why, hint = "was given up", "retry its dead letter: POST /v2/dlq/retry/{dlqId}"
+        case MessageState.DELIVERED | MessageState.CANCELED:
+            why, hint = f"is {message.state.value}", "publish it again"
+        case MessageState.DUE:
+            why, hint = "was just being changed", "ask again"
+    return Conflict(f"message '{message.id}' {why}", code="message_not_delayed", hint=hint)
 
 
 _PART_OF_THE_ATTEMPT = (EventKind.ACTIVE, EventKind.ERROR)

@@ -48,9 +48,31 @@ class DeadLetters:
         await self._store.delete_dead_letters(tenant, ids)
         return Page(ids, page.cursor)
 
-    async def retry(self, tenant: str, dead_letter_id: str, overrides: OptionPatch) -> Publication:
-        """Publish it anew, its options overlaid by `overrides`. Raises NotFound."""
+    async def retry(
+        self,
+        tenant: str,
+        dead_letter_id: str,
+        overrides: OptionPatch,
+        *,
+        body: bytes | None = None,
+        replaces_headers: bool = False,
+    ) -> Publication:
+        """Publish it anew, its options overlaid by `overrides`. Raises NotFound.
+
+        Args:
+            tenant: whose it is.
+            dead_letter_id: which.
+            overrides: what is said anew of its options.
+            body: what is sent in place of its own, if not None.
+            replaces_headers: whether it is sent with none of its own headers but those of `overrides`.
+        """
         letter = await self.get(tenant, dead_letter_id)
+        message = letter.message
+        if body is not None:
+            message = structs.replace(message, body=body)
+        if replaces_headers:
+            message = structs.replace(message, options=structs.replace(message.options, headers=()))
+        letter = structs.replace(letter, message=message)
         (publication,) = await self._revive(tenant, [letter], overrides)
         return publication
 

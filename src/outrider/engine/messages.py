@@ -1,4 +1,4 @@
-"""Messages on their way: look one up, cancel some."""
+"""Messages on their way: look one up, have it attempted now, cancel some."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from outrider.domain.errors import NotFound
 from outrider.domain.event import Event, EventKind
 from outrider.domain.message import Message
 from outrider.domain.query import MessageFilter
+from outrider.domain.settlement import cannot_go_now
 from outrider.engine.dispatcher import Dispatcher
 from outrider.ports import Cancellation, Clock, MessageStore, Observer
 
@@ -28,6 +29,19 @@ class Messages:
         if message is None:
             raise NotFound(f"message '{message_id}' does not exist", code="message_not_found")
         return message
+
+    async def retry_now(self, tenant: str, message_id: str) -> None:
+        """Have a message that waits for its time attempted as soon as there is room.
+
+        Raises NotFound, and Conflict for one that does not wait for time.
+        """
+        now = self._clock.now()
+        if not await self._store.make_due(tenant, message_id, now):
+            raise cannot_go_now(await self.get(tenant, message_id))
+        self._dispatcher.look()
+        self._observer.events(
+            [Event(tenant=tenant, message_id=message_id, kind=EventKind.RETRY, time=now, next_delivery_at=now)]
+        )
 
     async def cancel(self, tenant: str, message_id: str) -> None:
         """Cancel one message. Raises NotFound for one that is unknown or finished."""

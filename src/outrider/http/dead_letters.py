@@ -8,15 +8,25 @@ from outrider.domain.options import OptionPatch
 from outrider.domain.query import DeadLetterQuery
 from outrider.http import answers, bulk
 from outrider.http.answers import Answer
-from outrider.http.calls import Call
+from outrider.http.calls import SEND_A_REFERENCE, Call
 from outrider.http.operations import Operation
 from outrider.http.publications import PUBLICATION, present_publication
 from outrider.http.routes import Needs, Route
 from outrider.wire.bodies import ids_body
 from outrider.wire.filters import DEAD_LETTER_PARAMETERS, MOST_DEAD_LETTERS, parse_dead_letter_query
 from outrider.wire.options import parse_request_options
-from outrider.wire.present import DEAD_LETTER, DEAD_LETTER_PAGE, DELETED, present_dead_letter
+from outrider.wire.present import (
+    CLUSTERS,
+    COUNT,
+    DEAD_LETTER,
+    DEAD_LETTER_PAGE,
+    DELETED,
+    present_cluster,
+    present_count,
+    present_dead_letter,
+)
 from outrider.wire.query import decode_query, split_query
+from outrider.wire.replacing import parse_replaced
 from outrider.wire.schema import list_of, text, thing
 
 
@@ -24,6 +34,19 @@ async def list_some(call: Call) -> Answer:
     asked = parse_dead_letter_query(decode_query(call.query))
     page = await call.engine.dead_letters.list(call.tenant, asked.query)
     return answers.json(answers.paged({"messages": [present_dead_letter(one) for one in page.items]}, page.cursor))
+
+
+async def count(call: Call) -> Answer:
+    asked = parse_dead_letter_query(decode_query(call.query))
+    return answers.json(present_count(await call.engine.store.count_dead_letters(call.tenant, asked.query)))
+
+
+async def cluster(call: Call) -> Answer:
+    """Dead letters by what was answered and by whom, the most first."""
+    asked = parse_dead_letter_query(decode_query(call.query))
+    found = await call.engine.store.cluster_dead_letters(call.tenant, asked.query)
+    shown = [present_cluster(one) for one in found.clusters]
+    return answers.json({"clusters": shown, **present_count(found.total, "total")})
 
 
 async def show(call: Call) -> Answer:
@@ -48,9 +71,18 @@ async def delete_many(call: Call) -> Answer:
 
 
 async def retry(call: Call) -> Answer:
-    """Publish one anew; headers of the request override the options it was published with."""
-    overrides = _overrides(call, split_query(call.query).options)
-    publication = await call.engine.dead_letters.retry(call.tenant, call.param("id"), overrides)
+    """Publish one anew; headers of the request override the options it was published with.
+
+    With `Outrider-Replace: body` the request's body and Content-Type take the place of the message's, with
+    `headers` its forwarded headers do, all of them.
+    """
+    replaced = parse_replaced(call.request.headers)
+    body = await call.body(call.engine.limits.body_bytes, SEND_A_REFERENCE) if replaced.body else None
+    options = split_query(call.query).options
+    overrides = _overrides(call, options, own_type=replaced.body or replaced.headers)
+    publication = await call.engine.dead_letters.retry(
+        call.tenant, call.param("id"), overrides, body=body, replaces_headers=replaced.headers
+    )
     return answers.json(present_publication(publication))
 
 
@@ -78,9 +110,9 @@ async def _asked(call: Call, parameters: bytes) -> DeadLetterQuery | None:
     return structs.replace(query, ids=ids, count=count)
 
 
-def _overrides(call: Call, options: list[tuple[str, str]]) -> OptionPatch:
-    """What the request says anew. Its own Content-Type is not the message's: that of a client without body."""
-    headers = [header for header in call.request.headers if header[0] != b"content-type"]
+def _overrides(call: Call, options: list[tuple[str, str]], *, own_type: bool = False) -> OptionPatch:
+    """What the request says anew. Its Content-Type is the message's only where it brings what that describes."""
+    headers = [header for header in call.request.headers if own_type or header[0] != b"content-type"]
     return parse_request_options(headers, options, call.engine.limits)
 
 
@@ -101,7 +133,18 @@ _RETRY_MANY = Operation(
     query=DEAD_LETTER_PARAMETERS,
     takes_options=True,
 )
-_RETRY = Operation("Publish a dead letter anew; headers override its options.", PUBLICATION, takes_options=True)
+_RETRY = Operation(
+    "Publish a dead letter anew; headers override its options. With `Outrider-Replace: body,headers` the request's "
+    "body and forwarded headers, or those of both that are named, take the place of the message's.",
+    PUBLICATION,
+    takes_options=True,
+    takes_bytes=True,
+)
+
+_COUNT = Operation("How many dead letters there are.", COUNT, query=DEAD_LETTER_PARAMETERS)
+_CLUSTERS = Operation(
+    "Dead letters grouped by status and host, the largest groups first.", CLUSTERS, query=DEAD_LETTER_PARAMETERS
+)
 
 ROUTES = (
     Route(
@@ -111,6 +154,8 @@ ROUTES = (
         Needs.READ,
         Operation("Dead letters, page by page.", DEAD_LETTER_PAGE, query=DEAD_LETTER_PARAMETERS),
     ),
+    Route("GET", "/v2/dlq/count", count, Needs.READ, _COUNT),
+    Route("GET", "/v2/dlq/clusters", cluster, Needs.READ, _CLUSTERS),
     Route("DELETE", "/v2/dlq", delete_many, Needs.CHANGE, _DELETE_MANY),
     Route("POST", "/v2/dlq/retry", retry_many, Needs.CHANGE, _RETRY_MANY),
     Route("POST", "/v2/dlq/retry/{id}", retry, Needs.CHANGE, _RETRY),

@@ -6,6 +6,7 @@ Every error is `{"error": "<sentence>", "code": "<snake_case>", "hint"?: "<remed
 from __future__ import annotations
 
 from outrider.domain.errors import (
+    Conflict,
     Forbidden,
     LimitReached,
     Malformed,
@@ -58,6 +59,7 @@ STATUSES: dict[type[OutriderError], int] = {
     NotFound: 404,
     MethodNotAllowed: 405,
     RequestTimedOut: 408,
+    Conflict: 409,
     TooLarge: 413,
     HeadTooLarge: 431,
     LimitReached: 429,

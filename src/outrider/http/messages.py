@@ -1,4 +1,4 @@
-"""Messages on their way: look at one, cancel some."""
+"""Messages on their way: look at some, have one attempted now, cancel some."""
 
 from __future__ import annotations
 
@@ -10,14 +10,40 @@ from outrider.http.calls import Call
 from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
 from outrider.wire.bodies import ids_body
-from outrider.wire.filters import CANCEL_PARAMETERS, parse_cancel_query
-from outrider.wire.present import CANCELED, MESSAGE, present_message
+from outrider.wire.filters import CANCEL_PARAMETERS, MESSAGE_PARAMETERS, parse_cancel_query, parse_message_query
+from outrider.wire.present import (
+    CANCELED,
+    COUNT,
+    MESSAGE,
+    MESSAGE_PAGE,
+    present_count,
+    present_message,
+    present_unfinished,
+)
 from outrider.wire.query import decode_query, split_query
+from outrider.wire.schema import text, thing
 
 
 async def show(call: Call) -> Answer:
     message = await call.engine.messages.get(call.tenant, call.param("id"))
     return answers.json(present_message(message))
+
+
+async def list_some(call: Call) -> Answer:
+    page = await call.engine.store.list_messages(call.tenant, parse_message_query(decode_query(call.query)))
+    return answers.json(answers.paged({"messages": [present_unfinished(one) for one in page.items]}, page.cursor))
+
+
+async def count(call: Call) -> Answer:
+    asked = parse_message_query(decode_query(call.query))
+    return answers.json(present_count(await call.engine.store.count_messages(call.tenant, asked)))
+
+
+async def retry_now(call: Call) -> Answer:
+    """Attempt a message that waits for its time as soon as there is room."""
+    message_id = call.param("id")
+    await call.engine.messages.retry_now(call.tenant, message_id)
+    return answers.json({"messageId": message_id})
 
 
 async def cancel(call: Call) -> Answer:
@@ -47,7 +73,17 @@ _CANCEL_MANY = Operation(
     query=CANCEL_PARAMETERS,
 )
 
+_LIST = Operation("Unfinished messages, soonest due first, page by page.", MESSAGE_PAGE, query=MESSAGE_PARAMETERS)
+_COUNT = Operation("How many unfinished messages there are.", COUNT, query=MESSAGE_PARAMETERS)
+_RETRY = Operation(
+    "Attempt now a message that waits for its time; 409 for one that does not.",
+    thing("RetriedNow", {"messageId": text()}),
+)
+
 ROUTES = (
+    Route("GET", "/v2/messages", list_some, Needs.READ, _LIST),
+    Route("GET", "/v2/messages/count", count, Needs.READ, _COUNT),
+    Route("POST", "/v2/messages/{id}/retry", retry_now, Needs.CHANGE, _RETRY),
     Route("GET", "/v2/messages/{id}", show, Needs.READ, Operation("One message.", MESSAGE)),
     Route("DELETE", "/v2/messages/{id}", cancel, Needs.CHANGE, _CANCEL),
     Route("DELETE", "/v2/messages", cancel_many, Needs.CHANGE, _CANCEL_MANY),

@@ -10,7 +10,7 @@ from msgspec import Struct
 from outrider.domain.event import Event, EventKind
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message
-from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, Page
+from outrider.domain.query import Clusters, Count, DeadLetterQuery, LogQuery, MessageFilter, MessageQuery, Page
 from outrider.domain.settlement import Settlement
 
 
@@ -63,6 +63,25 @@ class LogEntry(Struct, frozen=True):
 
     event: Event
     message: Message
+
+
+class MessageSummary(Struct, frozen=True):
+    """A message with what the log says of it.
+
+    Attributes:
+        entries: how many it has.
+        first_at, last_at: the times of its first and its last entry.
+        attempts: how many have ended.
+        response_status, error: of the last attempt that ended; None where there is none.
+    """
+
+    message: Message
+    entries: int
+    first_at: Instant
+    last_at: Instant
+    attempts: int
+    response_status: int | None = None
+    error: str | None = None
 
 
 class Retention(Struct, frozen=True):
@@ -124,6 +143,18 @@ class MessageStore(Protocol):
 
     async def get_message(self, tenant: str, message_id: str) -> Message | None: ...
 
+    async def list_messages(self, tenant: str, query: MessageQuery) -> Page[MessageSummary]:
+        """Unfinished messages, soonest due first. Raises Malformed for a cursor that this method did not give."""
+        ...
+
+    async def count_messages(self, tenant: str, query: MessageQuery) -> Count:
+        """How many `list_messages` would give on all its pages; the query's page does not matter."""
+        ...
+
+    async def make_due(self, tenant: str, message_id: str, now: Instant) -> bool:
+        """A DUE message becomes due now, with a RETRY entry; whether there is one of that id."""
+        ...
+
     async def cancel(self, tenant: str, which: MessageFilter, now: Instant, limit: int) -> Cancellation:
         """Cancel up to `limit` unfinished messages, oldest first; see the state table."""
         ...
@@ -144,12 +175,27 @@ class LogStore(Protocol):
         """How many entries of each kind there are with `since <= time < until`; it reads them all."""
         ...
 
+    async def list_logged(self, tenant: str, query: LogQuery) -> Page[MessageSummary]:
+        """Messages that have entries as asked for, each once, that with the latest such entry first.
+
+        Raises Malformed for a cursor that this method did not give.
+        """
+        ...
+
 
 class DeadLetterStore(Protocol):
     """Messages that were given up."""
 
     async def list_dead_letters(self, tenant: str, query: DeadLetterQuery) -> Page[DeadLetter]:
         """Dead letters ordered by time of failure. Raises Malformed for a foreign cursor."""
+        ...
+
+    async def count_dead_letters(self, tenant: str, query: DeadLetterQuery) -> Count:
+        """How many `list_dead_letters` would give on all its pages; the query's page does not matter."""
+        ...
+
+    async def cluster_dead_letters(self, tenant: str, query: DeadLetterQuery) -> Clusters:
+        """The same by status and host."""
         ...
 
     async def get_dead_letter(self, tenant: str, dead_letter_id: str) -> DeadLetter | None: ...

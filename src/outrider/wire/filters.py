@@ -12,8 +12,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from outrider.domain.errors import Malformed
 from outrider.domain.event import IN_PROGRESS, EventKind
-from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
+from outrider.domain.message import Progress
+from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, MessageQuery
 from outrider.wire.parameters import Parameter, Parameters, Table, boolean, read_parameters, table_of
 
 MOST_ENTRIES = 1000
@@ -23,10 +25,11 @@ DEFAULT_COUNT = 100
 
 
 class LogRequest(Struct, frozen=True):
-    """A question to `/v2/logs`."""
+    """A question to `/v2/logs`; `by_message` asks for messages in place of entries."""
 
     query: LogQuery
     trim_body: bool = False
+    by_message: bool = False
 
 
 class DeadLetterRequest(Struct, frozen=True):
@@ -53,9 +56,23 @@ class CancelRequest(Struct, frozen=True):
     filtered_by: tuple[str, ...] = ()
 
 
+def parse_event_query(parameters: Parameters) -> LogRequest:
+    """A question to `/v2/events`. Raises Malformed naming the parameter, its value and the rule."""
+    return _log_request(read_parameters(parameters, EVENT_PARAMETERS))
+
+
 def parse_log_query(parameters: Parameters) -> LogRequest:
     """Raises Malformed naming the parameter, its value and the rule."""
     said = read_parameters(parameters, LOG_PARAMETERS)
+    if said.get("by_message") and not said.get("latest_first", True):
+        raise Malformed(
+            "order earliestFirst does not go with groupBy: messages come by their latest entry",
+            hint="leave out order, or groupBy",
+        )
+    return _log_request(said)
+
+
+def _log_request(said: dict[str, Any]) -> LogRequest:
     return LogRequest(
         LogQuery(
             filter=_filter(said),
@@ -65,6 +82,18 @@ def parse_log_query(parameters: Parameters) -> LogRequest:
             cursor=said.get("cursor"),
         ),
         trim_body=said.get("trim_body", False),
+        by_message=said.get("by_message", False),
+    )
+
+
+def parse_message_query(parameters: Parameters) -> MessageQuery:
+    """Raises Malformed naming the parameter, its value and the rule."""
+    said = read_parameters(parameters, MESSAGE_PARAMETERS)
+    return MessageQuery(
+        filter=_filter(said),
+        progress=said.get("progress", ()),
+        count=min(said.get("count", DEFAULT_COUNT), MOST_ENTRIES),
+        cursor=said.get("cursor"),
     )
 
 
@@ -130,6 +159,19 @@ def _kinds(value: str) -> tuple[EventKind, ...]:
     return tuple(kinds)
 
 
+def _progress(value: str) -> tuple[Progress, ...]:
+    parts = _list(value.lower())
+    if not all(part in list(Progress) for part in parts):
+        raise ValueError(f"is not a state of an unfinished message; those are {', '.join(Progress)}")
+    return tuple(Progress(part) for part in parts)
+
+
+def _by_message(value: str) -> bool:
+    if value.lower() != "message":
+        raise ValueError("is nothing to group by; write message")
+    return True
+
+
 def _instant(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,15}", value):
         raise ValueError("is not a Unix time in milliseconds")
@@ -153,7 +195,7 @@ def _ignored(_: str) -> None:
     return None
 
 
-_PAGING = ("count", "cursor", "latest_first", "trim_body")
+_PAGING = ("count", "cursor", "latest_first", "trim_body", "by_message")
 
 _COMMON = (
     Parameter("messageIds", "ids", _list, "The ids of messages."),
@@ -175,19 +217,32 @@ _PLACE = (
     Parameter("host", "hosts", _lower_list, "The destination's host, with its port if it has one."),
     Parameter("path", "paths", _paths, "The destination's path."),
 )
+_CURSOR = Parameter("cursor", "cursor", str, "Where the page before ended: its `cursor`.")
 _PAGE = (
-    Parameter("cursor", "cursor", str, "Where the page before ended: its `cursor`."),
+    _CURSOR,
     Parameter("order", "latest_first", _latest_first, "latestFirst (the default) or earliestFirst."),
 )
 
 
-LOG_PARAMETERS = table_of(
+EVENT_PARAMETERS = table_of(
     *_COMMON,
     *_PLACE,
     *_PAGE,
     Parameter("state", "kinds", _kinds, "The state of the entry; IN_PROGRESS stands for ACTIVE, RETRY and ERROR."),
     Parameter("trimBody", "trim_body", boolean, "Leave out the bodies."),
     Parameter("api", None, _ignored, "Accepted and ignored."),
+)
+LOG_PARAMETERS = table_of(
+    *EVENT_PARAMETERS.values(),
+    Parameter(
+        "groupBy", "by_message", _by_message, "message: one row a message, that with the latest matching entry first."
+    ),
+)
+MESSAGE_PARAMETERS = table_of(
+    *_COMMON,
+    *_PLACE,
+    _CURSOR,
+    Parameter("state", "progress", _progress, "active, retrying, delayed or waiting."),
 )
 DEAD_LETTER_PARAMETERS = table_of(
     *_COMMON,

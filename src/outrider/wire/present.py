@@ -10,11 +10,24 @@ import hashlib
 
 from outrider.domain.attempt import Response
 from outrider.domain.event import EventKind
-from outrider.domain.message import DeadLetter, Message, MessageState
+from outrider.domain.message import DeadLetter, Message, MessageState, Progress, progress_of
 from outrider.domain.options import Callback, DeliveryOptions, Headers
-from outrider.ports import LogEntry
+from outrider.domain.query import Count, DeadLetterCluster
+from outrider.ports import LogEntry, MessageSummary
 from outrider.wire.names import by_name
-from outrider.wire.schema import FLOW_CONTROL, HEADERS, LABELS, SECONDS, TIME_MS, integer, list_of, one_of, text, thing
+from outrider.wire.schema import (
+    FLOW_CONTROL,
+    HEADERS,
+    LABELS,
+    SECONDS,
+    TIME_MS,
+    integer,
+    list_of,
+    one_of,
+    text,
+    thing,
+    truth,
+)
 
 Presented = dict[str, object]
 
@@ -91,6 +104,49 @@ def present_dead_letter(letter: DeadLetter) -> Presented:
         "error": letter.error,
         **_shown_response(letter.response),
     }
+
+
+def present_unfinished(summary: MessageSummary) -> Presented:
+    """A message of `GET /v2/messages`."""
+    message = summary.message
+    progress = progress_of(message.state, message.retried)
+    return without_none(
+        {
+            **_line_of(summary),
+            "state": None if progress is None else progress.value,
+            "nextDeliveryTime": message.due_at if message.state is MessageState.DUE else None,
+        }
+    )
+
+
+def present_logged(summary: MessageSummary) -> Presented:
+    """A message of `GET /v2/logs?groupBy=message`."""
+    message = summary.message
+    return without_none(
+        {
+            **_line_of(summary),
+            "state": state_of(message),
+            "nextDeliveryTime": message.due_at if message.state is MessageState.DUE else None,
+            "entries": summary.entries,
+            "firstTime": summary.first_at,
+            "lastTime": summary.last_at,
+        }
+    )
+
+
+def present_cluster(cluster: DeadLetterCluster) -> Presented:
+    return {
+        "responseStatus": cluster.response_status,
+        "host": cluster.host,
+        "error": cluster.error,
+        "count": cluster.count,
+        "newestTime": cluster.newest_at,
+    }
+
+
+def present_count(count: Count, name: str = "count") -> Presented:
+    """With `capped` only where it is so."""
+    return {name: count.number, "capped": True} if count.capped else {name: count.number}
 
 
 def state_of(message: Message) -> str:
@@ -180,6 +236,30 @@ def _origin(message: Message) -> Presented:
         "sourceMessageId": message.callback_of,
         "callback": None if options.callback is None else options.callback.url,
         "failureCallback": None if options.failure_callback is None else options.failure_callback.url,
+    }
+
+
+def _line_of(summary: MessageSummary) -> Presented:
+    """What a list shows of a message, without its headers and body."""
+    message = summary.message
+    options = message.options
+    return {
+        "messageId": message.id,
+        "url": message.url,
+        "method": options.method,
+        "createdAt": message.created_at,
+        "attempts": summary.attempts,
+        "maxRetries": options.retries,
+        "topicName": message.group,
+        "urlGroup": message.group,
+        "endpointName": message.endpoint,
+        "queueName": message.queue,
+        "scheduleId": message.schedule_id,
+        "sourceMessageId": message.callback_of,
+        **labels_of(options),
+        "flowControlKey": None if options.flow_control is None else options.flow_control.key,
+        "lastError": summary.error,
+        "responseStatus": summary.response_status,
     }
 
 
@@ -273,6 +353,66 @@ ENTRY = thing(
         "responseHeaders": HEADERS,
     },
 )
+_LINE_FIELDS = {
+    "messageId": text(),
+    "url": text("Where it goes."),
+    "method": text(),
+    "createdAt": TIME_MS,
+    "attempts": integer("How many have ended."),
+    "maxRetries": integer(),
+}
+_LINE_MORE = {
+    "nextDeliveryTime": TIME_MS,
+    "topicName": _ORIGIN["topicName"],
+    "urlGroup": _ORIGIN["topicName"],
+    "endpointName": _ORIGIN["endpointName"],
+    "queueName": text(),
+    "scheduleId": text(),
+    "sourceMessageId": _ORIGIN["sourceMessageId"],
+    "flowControlKey": text(),
+    **LABELS,
+    "lastError": text("Why its last attempt failed."),
+    "responseStatus": integer("What the destination answered last."),
+}
+UNFINISHED = thing(
+    "UnfinishedMessage",
+    {**_LINE_FIELDS, "state": one_of(tuple(Progress), "Being attempted, or what it waits for.")},
+    _LINE_MORE,
+)
+LOGGED = thing(
+    "LoggedMessage",
+    {
+        **_LINE_FIELDS,
+        "state": _MESSAGE_FIELDS["state"],
+        "entries": integer("How many the log has of it."),
+        "firstTime": TIME_MS,
+        "lastTime": TIME_MS,
+    },
+    _LINE_MORE,
+)
+_CAPPED = {"capped": truth("There are more: not all were looked at.")}
+COUNT = thing("Count", {"count": integer("How many there are.")}, _CAPPED)
+CLUSTERS = thing(
+    "DeadLetterClusters",
+    {
+        "clusters": list_of(
+            thing(
+                "DeadLetterCluster",
+                {
+                    "responseStatus": _RESPONSE["responseStatus"],
+                    "host": text(),
+                    "error": text("Why the newest was given up."),
+                    "count": integer(),
+                    "newestTime": TIME_MS,
+                },
+            )
+        ),
+        "total": integer("How many dead letters were looked at."),
+    },
+    _CAPPED,
+)
+MESSAGE_PAGE = thing("MessagePage", {"messages": list_of(UNFINISHED)}, _CURSOR)
+LOGGED_PAGE = thing("LoggedPage", {"messages": list_of(LOGGED)}, _CURSOR)
 CANCELED = thing("Cancelled", {"cancelled": integer("How many were.")})
 DELETED = thing("Deleted", {"deleted": integer("How many were.")}, _CURSOR)
 DEAD_LETTER_PAGE = thing("DeadLetterPage", {"messages": list_of(DEAD_LETTER)}, _CURSOR)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct, structs
+
 from outrider.domain.errors import LimitReached, NotFound
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message
-from outrider.domain.query import DeadLetterQuery, Page
+from outrider.domain.query import Clusters, Count, DeadLetterCluster, DeadLetterQuery, Page
 from outrider.ports import Receipt
 from outrider.store.relational.connection import Connection
 from outrider.store.relational.filters import Conditions
 from outrider.store.relational.messages import add
-from outrider.store.relational.pages import Line, Listing, Position, read_lines
+from outrider.store.relational.pages import Line, Listing, Position, bound_walk, read_lines
 from outrider.store.relational.rows import DeadLetterRow
 
-DEAD_LETTERS = Listing(query="page_of_dead_letters", time="d.failed_at", id="d.id", mark="d", id_pattern=".{1,200}")
+DEAD_LETTERS = Listing(
+    query="page_of_dead_letters",
+    end_of_walk="end_of_dead_letters",
+    time="d.failed_at",
+    id="d.id",
+    mark="d",
+    id_pattern=".{1,200}",
+)
+
+MOST_CLUSTERS = 100
 
 
 def read_cursor(cursor: str | None) -> Position[str] | None:
@@ -27,13 +38,7 @@ async def list_dead_letters(
     connection: Connection, tenant: str, query: DeadLetterQuery, after: Position[str] | None
 ) -> Page[DeadLetter]:
     """A page of dead letters with their messages."""
-    conditions = Conditions(connection, tenant, query.filter, time="d.failed_at")
-    conditions.choose_rows(
-        "d.seq IN (SELECT seq FROM dead_letters WHERE tenant = :tenant AND id {among})", "letter_ids", query.ids
-    )
-    conditions.choose(
-        "coalesce(d.response_status, 0) {among}", "response_statuses", query.response_statuses, of="bigint"
-    )
+    conditions = _conditions(connection, tenant, query)
     page = await read_lines(
         connection,
         DEAD_LETTERS,
@@ -45,6 +50,44 @@ async def list_dead_letters(
     )
     letters = await _read_letters(connection, tenant, [line.id for line in page.items])
     return Page(tuple(letters[line.id] for line in page.items), page.cursor)
+
+
+async def count_dead_letters(connection: Connection, tenant: str, query: DeadLetterQuery) -> Count:
+    conditions = _conditions(connection, tenant, query)
+    end = await bound_walk(connection, DEAD_LETTERS, conditions, latest_first=True)
+    (number,) = await connection.read_composed(conditions.put_into("count_dead_letters"), int, conditions.parameters)
+    return Count(number, capped=end is not None)
+
+
+class _ClusterRow(Struct, array_like=True, frozen=True):
+    response_status: int
+    host: str
+    error: str
+    count: int
+    newest_at: Instant
+
+
+async def cluster_dead_letters(connection: Connection, tenant: str, query: DeadLetterQuery) -> Clusters:
+    """The largest clusters of what `count_dead_letters` counts."""
+    conditions = _conditions(connection, tenant, query)
+    end = await bound_walk(connection, DEAD_LETTERS, conditions, latest_first=True)
+    parameters = conditions.parameters | {"limit": MOST_CLUSTERS}
+    rows = await connection.read_composed(conditions.put_into("clusters_of_dead_letters"), _ClusterRow, parameters)
+    (number,) = await connection.read_composed(conditions.put_into("count_dead_letters"), int, conditions.parameters)
+    return Clusters(
+        tuple(DeadLetterCluster(**structs.asdict(row)) for row in rows), Count(number, capped=end is not None)
+    )
+
+
+def _conditions(connection: Connection, tenant: str, query: DeadLetterQuery) -> Conditions:
+    conditions = Conditions(connection, tenant, query.filter, time="d.failed_at", in_order=True)
+    conditions.choose_rows(
+        "d.seq IN (SELECT seq FROM dead_letters WHERE tenant = :tenant AND id {among})", "letter_ids", query.ids
+    )
+    conditions.choose(
+        "coalesce(d.response_status, 0) {among}", "response_statuses", query.response_statuses, of="bigint"
+    )
+    return conditions
 
 
 async def get_dead_letter(connection: Connection, tenant: str, dead_letter_id: str) -> DeadLetter | None:

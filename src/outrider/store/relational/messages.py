@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct, structs
 
 from outrider.domain.errors import LimitReached
-from outrider.domain.event import EventKind
+from outrider.domain.event import Event, EventKind
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message, MessageState
 from outrider.ports import Duplicate, Receipt, Stored
 from outrider.store.relational.connection import Connection
 from outrider.store.relational.gates import Gates, lock_gates, next_opening
+from outrider.store.relational.rows import event_to_row
 from outrider.store.relational.usage import Tally
 
 Batch = tuple[Sequence[Message], Instant, int | None]
@@ -176,6 +177,17 @@ async def next_due_at(connection: Connection, excluding_hosts: frozenset[str]) -
     opening = await next_opening(connection)
     due_at = None if row is None else row[0]
     return min((at for at in (opening, due_at) if at is not None), default=None)
+
+
+async def make_due(connection: Connection, tenant: str, message_id: str, now: Instant) -> bool:
+    """A message that waits for its time waits no more; whether there is one of that id."""
+    row = await connection.row("find_delayed", tenant=tenant, id=message_id)
+    if row is None:
+        return False
+    await connection.execute("make_due", seqs=[row[0]], now=now)
+    event = Event(tenant=tenant, message_id=message_id, kind=EventKind.RETRY, time=now, next_delivery_at=now)
+    await connection.insert("insert_events", [event_to_row(row[0], event)])
+    return True
 
 
 class Leased(Struct, array_like=True, frozen=True):

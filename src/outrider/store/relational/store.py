@@ -12,7 +12,7 @@ from outrider.domain.flow_control import KeyState
 from outrider.domain.health import EndpointAttempts
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message, MessageState
-from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter, Page
+from outrider.domain.query import Clusters, Count, DeadLetterQuery, LogQuery, MessageFilter, MessageQuery, Page
 from outrider.domain.queue import Queue
 from outrider.domain.schedule import Schedule
 from outrider.domain.settlement import Settlement
@@ -22,6 +22,7 @@ from outrider.domain.url_group import UrlGroup
 from outrider.ports import (
     Cancellation,
     LogEntry,
+    MessageSummary,
     Node,
     Receipt,
     Retention,
@@ -38,6 +39,7 @@ from outrider.store.relational import (
     flow_keys,
     health,
     inspection,
+    listings,
     log,
     messages,
     nodes,
@@ -129,6 +131,16 @@ class RelationalStore:
     async def get_message(self, tenant: str, message_id: str) -> Message | None:
         return await self._read(lambda connection: messages.get_message(connection, tenant, message_id))
 
+    async def list_messages(self, tenant: str, query: MessageQuery) -> Page[MessageSummary]:
+        after = listings.read_cursor(listings.WAITING, query.cursor)
+        return await self._read(lambda connection: listings.list_messages(connection, tenant, query, after))
+
+    async def count_messages(self, tenant: str, query: MessageQuery) -> Count:
+        return await self._read(lambda connection: listings.count_messages(connection, tenant, query))
+
+    async def make_due(self, tenant: str, message_id: str, now: Instant) -> bool:
+        return await self._write(lambda connection: messages.make_due(connection, tenant, message_id, now))
+
     async def cancel(self, tenant: str, which: MessageFilter, now: Instant, limit: int) -> Cancellation:
         return await self._write(lambda connection: cancellations.cancel(connection, tenant, which, now, limit))
 
@@ -144,11 +156,21 @@ class RelationalStore:
     async def count_entries(self, tenant: str, since: Instant, until: Instant) -> dict[EventKind, int]:
         return await self._read(lambda connection: log.count_entries(connection, tenant, since, until))
 
+    async def list_logged(self, tenant: str, query: LogQuery) -> Page[MessageSummary]:
+        after = listings.read_cursor(listings.LOGGED, query.cursor)
+        return await self._read(lambda connection: listings.list_logged(connection, tenant, query, after))
+
     # Dead letters
 
     async def list_dead_letters(self, tenant: str, query: DeadLetterQuery) -> Page[DeadLetter]:
         after = dead_letters.read_cursor(query.cursor)
         return await self._read(lambda connection: dead_letters.list_dead_letters(connection, tenant, query, after))
+
+    async def count_dead_letters(self, tenant: str, query: DeadLetterQuery) -> Count:
+        return await self._read(lambda connection: dead_letters.count_dead_letters(connection, tenant, query))
+
+    async def cluster_dead_letters(self, tenant: str, query: DeadLetterQuery) -> Clusters:
+        return await self._read(lambda connection: dead_letters.cluster_dead_letters(connection, tenant, query))
 
     async def get_dead_letter(self, tenant: str, dead_letter_id: str) -> DeadLetter | None:
         return await self._read(lambda connection: dead_letters.get_dead_letter(connection, tenant, dead_letter_id))

@@ -63,3 +63,36 @@ DELETE FROM dead_letters WHERE tenant = :tenant AND id = ANY(:ids::text[])
 SELECT coalesce(json_agg(id), '[]')::text FROM (
   SELECT id FROM dead_letters WHERE tenant = :tenant AND id = ANY(:ids::text[]) ORDER BY seq FOR UPDATE
 ) AS there
+
+-- name: end_of_dead_letters
+-- The [failed_at, id] of the dead letter with so many of the tenant's before it, if there are as many. Read from an index alone.
+SELECT coalesce(json_agg(json_build_array(failed_at, id)), '[]')::text FROM (
+  SELECT d.failed_at, d.id FROM dead_letters AS d
+  WHERE d.tenant = :tenant /* and bounds */
+  ORDER BY d.failed_at DESC, d.id DESC
+  LIMIT 1 OFFSET :skipped
+) AS ending
+
+-- name: count_dead_letters
+-- How many of a tenant's dead letters there are.
+SELECT json_build_array(count(*))::text FROM dead_letters AS d CROSS JOIN LATERAL (
+  SELECT
+    d.message_id AS id, d.url, d.path, d.host, d.group_name, d.queue, d.schedule_id, d.flow_key, d.caller_ip, d.labels
+) AS m
+WHERE d.tenant = :tenant /* and filter */
+
+-- name: clusters_of_dead_letters
+-- The largest groups of a tenant's dead letters by status and host: [status, host, error of the newest, count, newest].
+SELECT coalesce(json_agg(json_build_array(status, host, error, letters, newest_at)), '[]')::text FROM (
+  SELECT
+    coalesce(d.response_status, 0) AS status, m.host, (array_agg(d.error ORDER BY d.failed_at DESC))[1] AS error,
+    count(*) AS letters, max(d.failed_at) AS newest_at
+  FROM dead_letters AS d CROSS JOIN LATERAL (
+    SELECT
+      d.message_id AS id, d.url, d.path, d.host, d.group_name, d.queue, d.schedule_id, d.flow_key, d.caller_ip, d.labels
+  ) AS m
+  WHERE d.tenant = :tenant /* and filter */
+  GROUP BY coalesce(d.response_status, 0), m.host
+  ORDER BY letters DESC, newest_at DESC
+  LIMIT :limit
+) AS clusters

@@ -55,3 +55,12 @@ SELECT coalesce(json_agg(json_build_array(kind, entries)), '[]')::text FROM (
   SELECT kind, count(*) AS entries FROM events
   WHERE tenant = :tenant AND time >= :since AND time < :until GROUP BY kind
 ) AS counted
+
+-- name: end_of_log
+-- The [time, id] of the entry with so many of the tenant's before it, if there are as many. Read from an index alone.
+SELECT coalesce(json_agg(json_build_array(time, id)), '[]')::text FROM (
+  SELECT e.time, e.id FROM events AS e
+  WHERE e.tenant = :tenant /* and bounds */
+  ORDER BY e.time DESC, e.id DESC
+  LIMIT 1 OFFSET :skipped
+) AS ending

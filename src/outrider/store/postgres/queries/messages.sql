@@ -184,3 +184,13 @@ UPDATE messages SET cancel_requested = true WHERE seq = ANY(:seqs::bigint[]) AND
 -- The same entry for messages that changed together.
 INSERT INTO events (message, tenant, time, kind)
 SELECT seq, tenant, :now::bigint, :kind::text FROM messages WHERE seq = ANY(:seqs::bigint[]) ORDER BY seq
+
+-- name: find_delayed
+-- Where a tenant's message is, if time alone holds it back; it stays so until the transaction ends.
+SELECT seq FROM messages
+WHERE tenant = :tenant AND id = :id AND finished_at IS NULL AND state = 'due'
+FOR UPDATE
+
+-- name: make_due
+-- Messages wait for no time any more.
+UPDATE messages SET due_at = least(due_at, :now::bigint) WHERE seq = ANY(:seqs::bigint[]) AND finished_at IS NULL

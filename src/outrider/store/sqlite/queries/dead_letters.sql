@@ -32,3 +32,30 @@ DELETE FROM dead_letters WHERE tenant = :tenant AND id IN (SELECT value FROM jso
 -- Those of the ids that exist.
 SELECT json_group_array(id) FROM dead_letters
 WHERE tenant = :tenant AND id IN (SELECT value FROM json_each(:ids))
+
+-- name: end_of_dead_letters
+-- The [failed_at, id] of the dead letter with so many of the tenant's before it, if there are as many. Read from an index alone.
+SELECT json_group_array(json_array(failed_at, id)) FROM (
+  SELECT d.failed_at, d.id FROM dead_letters AS d
+  WHERE d.tenant = :tenant /* and bounds */
+  ORDER BY d.failed_at DESC, d.id DESC
+  LIMIT 1 OFFSET :skipped
+)
+
+-- name: count_dead_letters
+-- How many of a tenant's dead letters there are.
+SELECT json_array(count(*)) FROM dead_letters AS d JOIN messages AS m ON m.seq = d.message
+WHERE d.tenant = :tenant /* and filter */
+
+-- name: clusters_of_dead_letters
+-- The largest groups of a tenant's dead letters by status and host: [status, host, error of the newest, count, newest].
+SELECT json_group_array(json_array(status, host, error, letters, newest_at)) FROM (
+  -- What is neither counted nor grouped by is that of the row with the maximum.
+  SELECT
+    coalesce(d.response_status, 0) AS status, m.host, d.error, count(*) AS letters, max(d.failed_at) AS newest_at
+  FROM dead_letters AS d JOIN messages AS m ON m.seq = d.message
+  WHERE d.tenant = :tenant /* and filter */
+  GROUP BY coalesce(d.response_status, 0), m.host
+  ORDER BY letters DESC, newest_at DESC
+  LIMIT :limit
+)

@@ -35,3 +35,12 @@ SELECT json_group_array(json_array(kind, entries)) FROM (
   SELECT kind, count(*) AS entries FROM events
   WHERE tenant = :tenant AND time >= :since AND time < :until GROUP BY kind
 )
+
+-- name: end_of_log
+-- The [time, id] of the entry with so many of the tenant's before it, if there are as many. Read from an index alone.
+SELECT json_group_array(json_array(time, id)) FROM (
+  SELECT e.time, e.id FROM events AS e
+  WHERE e.tenant = :tenant /* and bounds */
+  ORDER BY e.time DESC, e.id DESC
+  LIMIT 1 OFFSET :skipped
+)

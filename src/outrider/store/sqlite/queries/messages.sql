@@ -110,3 +110,11 @@ UPDATE messages SET cancel_requested = 1 WHERE seq IN (SELECT value FROM json_ea
 -- The same entry for messages that changed together.
 INSERT INTO events (message, tenant, time, kind)
 SELECT seq, tenant, :now, :kind FROM messages WHERE seq IN (SELECT value FROM json_each(:seqs)) ORDER BY seq
+
+-- name: find_delayed
+-- Where a tenant's message is, if time alone holds it back.
+SELECT seq FROM messages WHERE tenant = :tenant AND id = :id AND state = 'due'
+
+-- name: make_due
+-- Messages wait for no time any more.
+UPDATE messages SET due_at = min(due_at, :now) WHERE seq IN (SELECT value FROM json_each(:seqs))
