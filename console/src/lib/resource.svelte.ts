@@ -1,0 +1,61 @@
+import { sentence } from './api.ts'
+import { live, type Topic } from './live.svelte.ts'
+
+/**
+ * Something read from the server that follows what it depends on: whatever reactive state `read` touches, and the
+ * live topics. What was read stays on screen while it is read anew. Made while a component is set up.
+ *
+ *     const keys = resource((signal) => getKeys(signal), ['tokens'])
+ */
+export class Resource<T> {
+  data = $state.raw<T | undefined>(undefined)
+  /** Why the last read failed, as a sentence; `data` is then the last that was read. */
+  error = $state<string | undefined>(undefined)
+  loading = $state(true)
+
+  #read: (signal: AbortSignal) => Promise<T>
+  #running: AbortController | undefined
+  /** Something changed during a read: read once more. */
+  #again = false
+
+  constructor(read: (signal: AbortSignal) => Promise<T>, topics: readonly Topic[]) {
+    this.#read = read
+    $effect(() => {
+      this.#start()
+      return () => this.#running?.abort()
+    })
+    $effect(() => live.on(topics, () => this.reload()))
+  }
+
+  /** Reads anew; while a read is running, once more after it. */
+  reload(): void {
+    if (this.#running) this.#again = true
+    else this.#start()
+  }
+
+  #start(): void {
+    this.#running?.abort()
+    const running = new AbortController()
+    this.#running = running
+    this.#again = false
+    void this.#settle(this.#read(running.signal), running)
+  }
+
+  async #settle(reading: Promise<T>, running: AbortController): Promise<void> {
+    try {
+      const data = await reading
+      if (running.signal.aborted) return
+      this.data = data
+      this.error = undefined
+    } catch (error) {
+      if (running.signal.aborted) return
+      this.error = sentence(error)
+    }
+    this.loading = false
+    this.#running = undefined
+    if (this.#again) this.#start()
+  }
+}
+
+export const resource = <T>(read: (signal: AbortSignal) => Promise<T>, topics: readonly Topic[] = []) =>
+  new Resource(read, topics)
