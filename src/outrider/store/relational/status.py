@@ -10,10 +10,10 @@ from outrider.store.relational.schedules import next_fire_at
 
 async def standing(connection: Connection, tenant: str, now: Instant, most: int) -> Standing:
     """Counts, at most `most` of unfinished messages and of dead letters."""
-    unfinished = await connection.row("count_unfinished", tenant=tenant, now=now, limit=most + 1)
+    unfinished = await connection.row("status_of_unfinished", tenant=tenant, now=now, limit=most + 1)
     assert unfinished is not None
     total, active, retrying, delayed, waiting, due_at = unfinished
-    dead_letters = await connection.count("count_dead_letters", tenant=tenant, limit=most + 1)
+    dead_letters = await connection.count("status_of_dead_letters", tenant=tenant, limit=most + 1)
     return Standing(
         in_flight=InFlight(active=active, retrying=retrying, delayed=delayed, waiting=waiting),
         dead_letters=min(dead_letters, most),

@@ -1,4 +1,4 @@
--- name: count_unfinished
+-- name: status_of_unfinished
 -- How many unfinished messages of a tenant, at most so many, and of them active, retrying, delayed and waiting; since
 -- when the first of them is due.
 SELECT
@@ -17,7 +17,7 @@ FROM (
 SELECT id FROM messages
 WHERE state = 'due' AND finished_at IS NULL AND due_at = :due_at AND tenant = :tenant LIMIT 1
 
--- name: count_dead_letters
+-- name: status_of_dead_letters
 -- How many, at most so many.
 SELECT count(*) FROM (SELECT 1 FROM dead_letters WHERE tenant = :tenant LIMIT :limit) AS letters
 
