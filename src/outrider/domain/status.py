@@ -18,7 +18,7 @@ class StoreSize(Struct, frozen=True):
     size_bytes: int
 
 
-MOST_COUNTED = 100_000
+MOST_COUNTED = 10_000
 """Of a tenant's unfinished messages, and of its dead letters: to count more would take too long to ask often."""
 
 
