@@ -51,7 +51,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     Attributes:
         oldest_due: of those that are due and not begun; None if nothing is.
         next_fire_at: of the schedules of all tenants; None if none will fire.
-        capped: whether there is more than was counted.
+        capped: whether as many were counted as may be: there may be more.
     """
 
     in_flight: InFlight
