@@ -180,16 +180,17 @@ class TestSeries:
     SPAN = Span(NOW, NOW + 3000, SECOND_MS, SECOND_MS)
 
     def test_points_without_counts_are_there(self):
-        series = series_of(self.SPAN, [(NOW + 1000, "accepted", 2)])
+        series = series_of(self.SPAN, [(NOW + 1000, {"accepted": 2})])
         assert [(point.time - NOW, point.figures.accepted) for point in series.points] == [(0, 0), (1000, 2), (2000, 0)]
 
     @given(st.lists(st.lists(durations, max_size=30), min_size=3, max_size=3))
     def test_totals_are_those_of_all_points_together(self, by_step):
-        counts = [
-            (NOW + step * 1000, f"delivered {bucket_of(duration)}", 1)
-            for step, some in enumerate(by_step)
-            for duration in some
-        ]
+        counts = []
+        for step, some in enumerate(by_step):
+            sums = {}
+            for duration in some:
+                add(sums, {f"delivered {bucket_of(duration)}": 1})
+            counts.append((NOW + step * 1000, sums))
         buckets = {}
         for duration in functools.reduce(operator.iadd, by_step, []):
             buckets[bucket_of(duration)] = buckets.get(bucket_of(duration), 0) + 1

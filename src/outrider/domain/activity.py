@@ -217,15 +217,12 @@ class Series(Struct, frozen=True):
     totals: Figures
 
 
-def series_of(span: Span, counted: Iterable[tuple[Instant, str, int]]) -> Series:
-    """Made of counts by the beginning of their step; where there is none, the point is there all the same."""
+def series_of(span: Span, counted: Iterable[tuple[Instant, Counts]]) -> Series:
+    """Made of counts by their time, many of a step perhaps; where there are none, the point is there all the same."""
     steps: dict[Instant, dict[str, int]] = {time: {} for time in range(span.begin, span.end, span.step_ms)}
+    for time, counts in counted:
+        add(steps[time - time % span.step_ms], counts)
     totals: dict[str, int] = {}
-    for time, name, n in counted:
-        add(steps[time], {name: n})
-        add(totals, {name: n})
-    return Series(span, _points(steps), figures_of(totals))
-
-
-def _points(steps: Mapping[Instant, Counts]) -> tuple[Point, ...]:
-    return tuple(Point(time, figures_of(counts)) for time, counts in steps.items())
+    for counts in steps.values():
+        add(totals, counts)
+    return Series(span, tuple(Point(time, figures_of(counts)) for time, counts in steps.items()), figures_of(totals))

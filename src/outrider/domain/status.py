@@ -18,7 +18,7 @@ class StoreSize(Struct, frozen=True):
     size_bytes: int
 
 
-MOST_COUNTED = 100_000
+MOST_COUNTED = 10_000
 """Of a tenant's unfinished messages, and of its dead letters: to count more would take too long to ask often."""
 
 
@@ -51,7 +51,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     Attributes:
         oldest_due: of those that are due and not begun; None if nothing is.
         next_fire_at: of the schedules of all tenants; None if none will fire.
-        capped: whether there is more than was counted.
+        capped: whether as many were counted as may be: there may be more.
     """
 
     in_flight: InFlight

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from outrider.domain.activity import Row, Span
+from outrider.domain.activity import Counts, Row, Span
 from outrider.domain.instant import Instant
 from outrider.domain.status import Standing, StoreSize
 
@@ -17,8 +17,8 @@ class ActivityStore(Protocol):
         """Add to what is counted already. Rows of a tenant that is gone are dropped."""
         ...
 
-    async def read_activity(self, tenant: str, span: Span) -> list[tuple[Instant, str, int]]:
-        """The sums in each step of the span, as its beginning, a name and how often; in no order."""
+    async def read_activity(self, tenant: str, span: Span) -> list[tuple[Instant, Counts]]:
+        """What is counted in the span, in the steps of the resolution that it is read in; in no order."""
         ...
 
     async def purge_activity(self, now: Instant, limit: int) -> int:

@@ -75,6 +75,6 @@ STATUS = thing(
             "OldestDue",
             {"messageId": text("Of the message that is due the longest, and not begun."), "dueAt": TIME_MS},
         ),
-        "capped": truth(f"That of a kind, more than {MOST_COUNTED} were there, and only so many counted."),
+        "capped": truth(f"That of messages or dead letters {MOST_COUNTED} were counted, and there may be more."),
     },
 )

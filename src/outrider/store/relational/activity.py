@@ -1,4 +1,4 @@
-"""Counts of what happened: added up when they are written, and again when they are read."""
+"""Counts of what happened: added to what is stored, and read as they are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import json
 
-from outrider.domain.activity import RESOLUTIONS, Row, Span
+from outrider.domain.activity import RESOLUTIONS, Counts, Row, Span
 from outrider.domain.instant import Instant
 from outrider.store.relational.connection import Connection
 
@@ -17,17 +17,15 @@ async def add_rows(connection: Connection, rows: Sequence[Row]) -> None:
     )
 
 
-async def read_span(connection: Connection, tenant: str, span: Span) -> list[tuple[Instant, str, int]]:
-    """The database adds up: a day of a busy tenant holds 100,000 counts."""
-    return await connection.read(
-        "read_activity",
-        tuple[Instant, str, int],
-        tenant=tenant,
-        resolution=span.read_ms,
-        begin=span.begin,
-        end=span.end,
-        step=span.step_ms,
+async def read_span(connection: Connection, tenant: str, span: Span) -> list[tuple[Instant, Counts]]:
+    """As they are stored: a database takes ten times as long to add up what JSON holds."""
+    rows = await connection.fetch(
+        "read_activity", tenant=tenant, resolution=span.read_ms, begin=span.begin, end=span.end
     )
+    return [(time, _COUNTS.decode(counts)) for time, counts in rows]
+
+
+_COUNTS = json.Decoder(dict[str, int])
 
 
 async def purge(connection: Connection, now: Instant, limit: int) -> int:

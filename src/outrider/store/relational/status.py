@@ -10,18 +10,18 @@ from outrider.store.relational.schedules import next_fire_at
 
 async def standing(connection: Connection, tenant: str, now: Instant, most: int) -> Standing:
     """Counts, at most `most` of unfinished messages and of dead letters."""
-    unfinished = await connection.row("status_of_unfinished", tenant=tenant, now=now, limit=most + 1)
+    unfinished = await connection.row("status_of_unfinished", tenant=tenant, now=now, limit=most)
     assert unfinished is not None
     total, active, retrying, delayed, waiting, due_at = unfinished
-    dead_letters = await connection.count("status_of_dead_letters", tenant=tenant, limit=most + 1)
+    dead_letters = await connection.count("status_of_dead_letters", tenant=tenant, limit=most)
     return Standing(
         in_flight=InFlight(active=active, retrying=retrying, delayed=delayed, waiting=waiting),
-        dead_letters=min(dead_letters, most),
+        dead_letters=dead_letters,
         queues=await connection.count("count_queues", tenant=tenant),
         schedules=await connection.count("count_schedules", tenant=tenant),
         oldest_due=None if due_at is None else await _due_since(connection, tenant, due_at),
         next_fire_at=await next_fire_at(connection),
-        capped=total > most or dead_letters > most,
+        capped=most in {total, dead_letters},
     )
 
 

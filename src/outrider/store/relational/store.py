@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from outrider.domain.activity import Row, Span
+from outrider.domain.activity import Counts, Row, Span
 from outrider.domain.audit import AuditEntry
 from outrider.domain.event import Event, EventKind
 from outrider.domain.flow_control import KeyState
@@ -281,7 +281,7 @@ class RelationalStore:
     async def add_activity(self, rows: Sequence[Row]) -> None:
         await self._write(lambda connection: activity.add_rows(connection, rows), rows=0)
 
-    async def read_activity(self, tenant: str, span: Span) -> list[tuple[Instant, str, int]]:
+    async def read_activity(self, tenant: str, span: Span) -> list[tuple[Instant, Counts]]:
         return await self._read(lambda connection: activity.read_span(connection, tenant, span))
 
     async def purge_activity(self, now: Instant, limit: int) -> int:

@@ -15,13 +15,9 @@ ON CONFLICT (tenant, resolution, time) DO UPDATE SET counts = (
 )
 
 -- name: read_activity
--- The sums of each step: its beginning, a name, how often.
-SELECT coalesce(json_agg(json_build_array(step, name, n)), '[]')::text FROM (
-  SELECT a.time - a.time % :step::bigint AS step, c.key AS name, sum(c.value::bigint)::bigint AS n
-  FROM activity AS a CROSS JOIN json_each_text(a.counts) AS c
-  WHERE a.tenant = :tenant AND a.resolution = :resolution AND a.time >= :begin AND a.time < :end
-  GROUP BY 1, 2
-) AS sums
+-- What is counted in steps that begin then.
+SELECT time, counts FROM activity
+WHERE tenant = :tenant AND resolution = :resolution AND time >= :begin AND time < :end
 
 -- name: purge_activity
 -- Steps that outlived their resolution.

@@ -12,13 +12,9 @@ ON CONFLICT (tenant, resolution, time) DO UPDATE SET counts = (
 )
 
 -- name: read_activity
--- The sums of each step: its beginning, a name, how often.
-SELECT json_group_array(json_array(step, name, n)) FROM (
-  SELECT a.time - a.time % :step AS step, c.key AS name, sum(c.value) AS n
-  FROM activity AS a CROSS JOIN json_each(a.counts) AS c
-  WHERE a.tenant = :tenant AND a.resolution = :resolution AND a.time >= :begin AND a.time < :end
-  GROUP BY 1, 2
-)
+-- What is counted in steps that begin then.
+SELECT time, counts FROM activity
+WHERE tenant = :tenant AND resolution = :resolution AND time >= :begin AND time < :end
 
 -- name: purge_activity
 -- Steps that outlived their resolution.
