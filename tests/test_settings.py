@@ -13,6 +13,7 @@ from outrider.database_url import SqliteFile
 from outrider.domain.errors import Misconfigured
 from outrider.domain.limits import Limits, limits_of
 from outrider.domain.tenant import hash_token
+from outrider.node import shown_settings
 from outrider.setting import format_size, parse_size
 from outrider.settings import SETTINGS, Settings, load_settings, value_of
 from outrider.settings_page import settings_table
@@ -370,3 +371,33 @@ def test_what_is_no_secret_key_is_refused_and_not_repeated(text):
     failure = refusal(environ={"OUTRIDER_SECRET_KEY": text})
     assert failure.sentence.startswith("secret_key [hidden] (environment OUTRIDER_SECRET_KEY) is not 32 bytes")
     assert text not in failure.sentence
+
+
+def test_a_variable_of_the_build_is_no_setting():
+    assert load(environ={"OUTRIDER_NO_CONSOLE": "1"}).settings == Settings()
+
+
+def test_clients_see_settings_with_their_sources_and_without_secrets():
+    secret = "s3cret-" * 5
+    loaded = load(
+        flags={"port": "99"},
+        environ={
+            "OUTRIDER_PLAN": "free",
+            "OUTRIDER_METRICS_TOKEN": secret,
+            "OUTRIDER_DATABASE": "postgresql://me:pa55@db/outrider",
+        },
+        toml="workers = 2",
+    )
+    shown = {one.name: one for one in shown_settings(loaded)}
+    sources = {name: (shown[name].source, shown[name].source_name) for name in ("host", "workers", "plan", "port")}
+    assert sources == {
+        "host": ("default", ""),
+        "workers": ("file", "outrider.toml"),
+        "plan": ("environment", "OUTRIDER_PLAN"),
+        "port": ("flag", "--port"),
+    }
+    assert ("default", "plan free") in {(one.source, one.source_name) for one in shown.values()}
+    assert shown["metrics_token"].value == "[hidden]"
+    assert secret not in str(shown)
+    assert "pa55" not in str(shown)
+    assert [one.name for one in shown.values()] == [one.name for one in SETTINGS]
