@@ -47,6 +47,15 @@ def default_delay_ms(n: int) -> int:
     return int(math.exp(2.5 * n) * SECOND_MS) if n < _FIRST_AT_THE_CAP else LONGEST_DELAY_MS
 
 
+def earliest_attempts(first: Instant, *, retries: int, expression: str | None) -> list[Instant]:
+    """When each attempt is made at the earliest, if all fail at once and the destination asks for no delay."""
+    attempts = [first]
+    for retried in range(retries):
+        last = attempts[-1]
+        attempts.append(last + next_delay_ms(retried=retried, expression=expression, response=None, now=last))
+    return attempts
+
+
 _FIRST_AT_THE_CAP = 5
 """e^(2.5 · 5) seconds are over a day."""
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -39,6 +40,14 @@ MACROS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+
+
+class ClockChange(NamedTuple):
+    """The moment from which a zone's clock shows another time; offsets from UTC, before and after."""
+
+    at: Instant
+    before_ms: int
+    after_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,21 @@ class Cron:
         last, following = self.last_at_or_before(instant), self.next_after(instant)
         return None if last is None or following is None else following - last
 
+    def clock_changes(self, start: Instant, end: Instant, most: int) -> list[ClockChange]:
+        """The first changes of the zone's clock in (start, end], at most so many. Two within a day are one."""
+        changes: list[ClockChange] = []
+        if self._tzinfo is UTC or start not in _CALENDAR or end not in _CALENDAR:
+            return changes
+        before = self._offset(start)
+        while start < end and len(changes) < most:
+            following = min(start + DAY_MS, end)
+            after = self._offset(following)
+            if after != before:
+                at = self._first_unlike(before, start, following)
+                changes.append(ClockChange(at, before // _MILLISECOND, after // _MILLISECOND))
+            start, before = following, after
+        return changes
+
     def _first_fire(self, wall: datetime, after: Instant) -> Instant | None:
         """The first of the local times later than `wall` that comes strictly after the instant."""
         for candidate in self._candidates(wall):
@@ -145,6 +169,10 @@ class Cron:
         offset = self._offset(start)
         if self._offset(end) >= offset:
             return None
+        return self._first_unlike(offset, start, end)
+
+    def _first_unlike(self, offset: timedelta, start: Instant, end: Instant) -> Instant:
+        """When the offset, which is that at `start` and not that at `end`, is over."""
         while end - start > 1:
             middle = (start + end) // 2
             if self._offset(middle) == offset:

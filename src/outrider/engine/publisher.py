@@ -127,6 +127,10 @@ class Publisher:
             await self._queues.ensure(request.tenant, request.queue)
         return drafts
 
+    async def rehearse(self, request: PublishRequest) -> list[Message]:
+        """The same, and nothing is made for them: neither is the queue there, nor is its limit asked for."""
+        return await self._draft(request, self._clock.now())
+
     async def commit(self, drafts: Sequence[Message], write: Write | None = None) -> list[Receipt]:
         """Hop 4: store new messages in one transaction, and hand on to the dispatcher those that it took.
 

@@ -20,6 +20,7 @@ from outrider.engine.journal import Journal
 from outrider.engine.live import Live
 from outrider.engine.membership import Membership
 from outrider.engine.messages import Messages
+from outrider.engine.previews import Previews
 from outrider.engine.profiles import Profiles
 from outrider.engine.publisher import Publisher
 from outrider.engine.queues import Queues
@@ -109,6 +110,7 @@ class Engine:
             policy=policy,
             limits=limits,
         )
+        self.previews = Previews(clock, self.publisher, directory, self.profiles)
         self._scheduler = Scheduler(
             store, clock, observer, self.publisher, limits, catch_up=schedule_catch_up, poll_ms=poll_ms
         )

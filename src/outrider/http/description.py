@@ -115,6 +115,8 @@ _TAGS = {
     "publish": "Publish",
     "enqueue": "Publish",
     "batch": "Publish",
+    "preview": "Publish",
+    "cron": "Schedules",
     "llm": "Publish",
     "messages": "Messages",
     "events": "Logs",

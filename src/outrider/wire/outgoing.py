@@ -32,6 +32,11 @@ OURS = frozenset(
 OF_STANDARD_WEBHOOKS = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
 """Not taken from a message either where we send them; else they are a message's like any other."""
 
+OF_EACH_ATTEMPT = frozenset(
+    {"upstash-signature", "upstash-message-id", "webhook-id", "webhook-timestamp", "webhook-signature"}
+)
+"""What is another for each message or each of its attempts."""
+
 _OURS_WITH_STANDARD_WEBHOOKS = OURS | OF_STANDARD_WEBHOOKS
 
 

@@ -2,9 +2,8 @@
 
 A statement that takes a filter says where: `/* and filter */`. Its message is `m`, its rows
 belong to `:tenant`. One that walks along the order of the rows alone takes of it what bounds that
-walk: `/* and bounds */`. One that looks for later entries than `e` says where these are to be
-alike: `/* and later */`. Columns and names are this package's own; what was asked for is a
-parameter.
+walk: `/* and bounds */`. One that looks for later entries than `e` says where these are to be alike:
+`/* and later */`. Columns and names are this package's own; what was asked for is a parameter.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 PAGE_BYTES = 32 * 1024 * 1024
 
-MOST_WALKED = 100_000
-"""Rows that a page may look at. Each costs 1 µs on SQLite and up to 2 on PostgreSQL."""
+MOST_WALKED = 50_000
+"""Rows that a page may look at."""
 
 
 class Line(Struct, Generic[Key], array_like=True, frozen=True):

@@ -19,12 +19,13 @@ SELECT json_group_array(json_array(due_at, seq, seq, 0, body_size)) FROM (
     LIMIT :limit
   )
   UNION ALL
+  -- Found by the index of what is held: a `+` takes that of the tenant away, which has what is finished too.
   SELECT * FROM (
     SELECT
       m.due_at, m.seq,
       coalesce(length(m.body), (SELECT length(body) FROM bodies WHERE message = m.seq)) AS body_size
     FROM messages AS m
-    WHERE m.tenant = :tenant AND m.state = 'leased' /* and filter */
+    WHERE +m.tenant = :tenant AND m.state = 'leased' /* and filter */
     ORDER BY m.due_at, m.seq
     LIMIT :limit
   )
@@ -43,11 +44,11 @@ SELECT json_group_array(json_array(due_at, seq)) FROM (
 -- How many of a tenant's messages wait or are held.
 SELECT json_array(
   (SELECT count(*) FROM messages AS m WHERE m.tenant = :tenant AND m.state IN ('due', 'held') /* and filter */)
-  + (SELECT count(*) FROM messages AS m WHERE m.tenant = :tenant AND m.state = 'leased' /* and filter */)
+  + (SELECT count(*) FROM messages AS m WHERE +m.tenant = :tenant AND m.state = 'leased' /* and filter */)
 )
 
 -- name: page_of_logged
--- A tenant's entries that are the latest of their messages, as `page_of_log` gives them.
+-- A tenant's entries that are the latest of their messages, as `page_of_log` gives them. Named by `m`, later ones are looked for last, of entries that all else is true of.
 SELECT json_group_array(json_array(time, id, message, 0, body_size)) FROM (
   SELECT
     e.time, e.id, e.message,
@@ -56,7 +57,7 @@ SELECT json_group_array(json_array(time, id, message, 0, body_size)) FROM (
   WHERE e.tenant = :tenant /* and filter */
     AND NOT EXISTS (
       SELECT 1 FROM events AS later
-      WHERE later.message = e.message AND (later.time, later.id) > (e.time, e.id) /* and later */
+      WHERE later.message = m.seq AND (later.time, later.id) > (e.time, e.id) /* and later */
     )
   ORDER BY e.time DESC, e.id DESC
   LIMIT :limit
@@ -66,12 +67,12 @@ SELECT json_group_array(json_array(time, id, message, 0, body_size)) FROM (
 -- What the log says of messages: [message, entries, first time, last time, attempts that ended, [status, error] of the last].
 SELECT json_group_array(json_array(
   message, entries, first_at, last_at, attempts,
-  (
+  json((
     SELECT json_array(response_status, error) FROM events AS e
     WHERE e.message = of_all.message AND e.kind IN ('DELIVERED', 'ERROR')
     ORDER BY e.time DESC, e.id DESC
     LIMIT 1
-  )
+  ))
 ))
 FROM (
   SELECT
