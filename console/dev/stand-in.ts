@@ -13,7 +13,8 @@ export function standIn(server: string, token: string): Plugin {
 
   function session(request: Connect.IncomingMessage, response: ServerResponse): void {
     if (request.method !== 'GET') signedIn = request.method === 'POST'
-    response.statusCode = signedIn ? 200 : 401
+    const known = signedIn || request.method === 'DELETE'
+    response.statusCode = known ? 200 : 401
     response.setHeader('content-type', 'application/json')
     const now = Date.now()
     const principal = {
@@ -24,7 +25,7 @@ export function standIn(server: string, token: string): Plugin {
       version: 'dev',
       time: now,
     }
-    response.end(JSON.stringify(signedIn ? principal : { error: 'Nobody is signed in.' }))
+    response.end(JSON.stringify(known ? principal : { error: 'Nobody is signed in.' }))
   }
 
   function live(request: Connect.IncomingMessage, response: ServerResponse): void {

@@ -1,3 +1,5 @@
+import { untrack } from 'svelte'
+
 /** Rows as a table reads them: some are there, others come when they are needed. */
 export interface Rows<T> {
   readonly length: number
@@ -62,7 +64,8 @@ export class Paged<T> implements Rows<T> {
   reloads = $state(0)
 
   constructor(read: (cursor: string | undefined) => Promise<Slice<T>>) {
-    this.#read = read
+    // Who reloads in an effect names what it depends on; the read itself must not add to that.
+    this.#read = (cursor) => untrack(() => read(cursor))
   }
 
   get length(): number {
