@@ -23,7 +23,8 @@ OF_MESSAGES = {"messages", "bodies"}
 METRICS_TOKEN = "c4nary-of-prometheus"
 ANSWERS = (
     "/v2/profiles", "/v2/logs?count=1000", "/v2/events?count=1000", "/v2/dlq", "/v2/queues", "/v2/flowControl",
-    "/v2/url-groups", "/v2/schedules", "/v2/usage", "/v2/activity", "/v2/status", "/v2/audit", "/openapi.json", "/docs", "/", "/readyz",
+    "/v2/url-groups", "/v2/schedules", "/v2/usage", "/v2/activity", "/v2/status",
+    "/v2/audit", "/openapi.json", "/docs", "/", "/readyz",
 )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ class StatusStore(Protocol):
     """How things stand, at a cost that is bounded, whatever is stored."""
 
     async def standing(self, tenant: str, now: Instant, most: int) -> Standing:
-        """Counts of a tenant, at most `most` of each kind; unfinished messages in order of arrival."""
+        """Counts of a tenant, at most `most` of unfinished messages and of dead letters."""
         ...
 
     async def size(self) -> StoreSize:

@@ -9,7 +9,7 @@ SELECT
   count(*) FILTER (WHERE state = 'held' OR (state = 'due' AND retried = 0 AND due_at <= :now)),
   min(due_at) FILTER (WHERE state = 'due' AND due_at <= :now)
 FROM (
-  SELECT state, retried, due_at FROM messages WHERE tenant = :tenant AND finished_at IS NULL ORDER BY seq LIMIT :limit
+  SELECT state, retried, due_at FROM messages WHERE tenant = :tenant AND finished_at IS NULL LIMIT :limit
 ) AS unfinished
 
 -- name: due_since
