@@ -45,10 +45,11 @@ class SignIn:
             raise Unauthenticated("nobody is signed in", code="session_over", hint="sign in again")
         renewed = call.engine.sessions.renew(session)
         if renewed is None:
-            return await self._present(call, session, token, ())
-        return await self._present(call, renewed, token, (_set_cookie(call, renewed),))
+            return await _present(call, session, token, ())
+        return await _present(call, renewed, token, (_set_cookie(call, renewed),))
 
     async def begin(self, call: Call) -> Answer:
+        """The cookie for a token or a link. No other site's page may sign somebody in, to what is not theirs."""
         self._door.check_reading(call.request)
         address, clock = call.caller_ip or "", call.engine.clock
         self._failed.check(address, clock.now())
@@ -65,7 +66,7 @@ class SignIn:
         await call.engine.audit.record(
             token.tenant, Actor(token.id, token.hint), "console.sign_in", f"from {address} {how}"
         )
-        return await self._present(call, session, token, (_set_cookie(call, session),))
+        return await _present(call, session, token, (_set_cookie(call, session),))
 
     async def end(self, call: Call) -> Answer:
         """The browser forgets the cookie. A copy of it stays valid until its end, or until the token is revoked."""
@@ -78,17 +79,18 @@ class SignIn:
         is_secure = session is not None and session.is_secure
         return Answer(204, fields=(*answers.NOT_KEPT, *GUARDED, _cookie("", 0, is_secure=is_secure)))
 
-    async def _present(self, call: Call, session: Session, token: Token, fields: Fields) -> Answer:
-        tenant = await call.engine.directory.tenant(token.tenant)
-        shown = {
-            "tenant": tenant.name,
-            "scope": token.scope.value,
-            "token": token.name,
-            "expiresAt": session.expires_at,
-            "version": version("outrider"),
-            "time": call.engine.clock.now(),
-        }
-        return answers.json(shown, fields=(*GUARDED, *fields))
+
+async def _present(call: Call, session: Session, token: Token, fields: Fields) -> Answer:
+    tenant = await call.engine.directory.tenant(token.tenant)
+    shown = {
+        "tenant": tenant.name,
+        "scope": token.scope.value,
+        "token": token.name,
+        "expiresAt": session.expires_at,
+        "version": version("outrider"),
+        "time": call.engine.clock.now(),
+    }
+    return answers.json(shown, fields=(*GUARDED, *fields))
 
 
 def _session_of(call: Call) -> Session | None:
