@@ -175,7 +175,7 @@ async def measure(name: str, store: Store, report: Report, repeat: int) -> None:
             started, cpu = time.perf_counter(), time.process_time()
             await ask(None)
             report.add(f"{name}, {view}: first page", "ms", 1000 * (time.perf_counter() - started))
-            report.add(f"{name}, {view}: first page", "ms CPU of this process", 1000 * (time.process_time() - cpu))
+            report.add(f"{name}, {view}: first page, CPU of this process", "ms", 1000 * (time.process_time() - cpu))
         report.add(f"{name}, {view}: slowest page until something is found", "ms", 1000 * slowest)
         report.add(f"{name}, {view}: pages until something is found", "", pages)
     for counted in ("messages", "dead letters"):
