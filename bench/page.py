@@ -165,7 +165,7 @@ SECTIONS = {
     "logs": ("Queries of the log", "Over HTTP, one after the other."),
     "views": (
         "Pages of lists",
-        "Of the store alone: entries, messages by their entries, unfinished messages; all work of SQLite is this process's.",
+        "Of the store alone: entries, messages by their entries, unfinished messages.",
     ),
     "claims": ("A claim beside parked messages", "Of the store alone."),
     "ceiling": ("What can be measured here", "`load` straight against `receiver`; and what the two cost."),

@@ -2,8 +2,9 @@
 
     .venv/bin/python -m bench.views [--entries 1000000] [--repeat 5] [--database URL] [--only sqlite|postgresql]
 
-On both stores, without HTTP, one page after the other. On SQLite all work is this process's. The rows are put there by SQL: four entries a message, a fifth
-of the messages unfinished, one in 5000 given up, labels, queues, hosts and a schedule in turn.
+On both stores, without HTTP, one page after the other; on SQLite all work is this process's. The rows are put there by
+SQL: four entries a message, a fifth of the messages unfinished, one in 5000 given up, labels, queues, hosts and a
+schedule in turn.
 """
 
 from __future__ import annotations
