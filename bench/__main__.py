@@ -24,6 +24,7 @@ QUICK = {
     "neighbours": "--runs 2 --seconds 5",
     "tls": "--runs 3",
     "logs": "",
+    "views": "--entries 100000",
     "claims": "--parked 1000 100000",
     "nodes": "--runs 2 --messages 20000 --idle-seconds 15",
 }
@@ -38,6 +39,7 @@ FULL = {
     "neighbours": "--runs 5",
     "tls": "--runs 5 --messages 30000",
     "logs": "--entries 1000000",
+    "views": "",
     "claims": "--parked 1000 1000000",
     "nodes": "--runs 5",
 }

@@ -163,6 +163,10 @@ SECTIONS = {
         "Through nginx with a self-signed certificate, which the server trusts; nginx is part of everything else.",
     ),
     "logs": ("Queries of the log and of figures", "Over HTTP, one after the other."),
+    "views": (
+        "Pages of lists",
+        "Of the store alone: entries, messages by their entries, unfinished messages.",
+    ),
     "claims": ("A claim beside parked messages", "Of the store alone."),
     "ceiling": ("What can be measured here", "`load` straight against `receiver`; and what the two cost."),
 }

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outrider.domain.attempt import Response
-from outrider.domain.backoff import HEADERS, default_delay_ms, next_delay_ms, parse_retry_after
+from outrider.domain.backoff import HEADERS, default_delay_ms, earliest_attempts, next_delay_ms, parse_retry_after
 from outrider.domain.instant import DAY_MS, MINUTE_MS, SECOND_MS
 
 NOW = 1_767_225_600_000
@@ -138,3 +138,10 @@ def test_date_says_the_same_as_seconds(seconds, now_s):
     now = now_s * SECOND_MS
     if now_s + seconds < 2_000_000_000:
         assert parse_retry_after(formatdate(now_s + seconds, usegmt=True), now) == seconds * SECOND_MS
+
+
+def test_attempts_are_as_early_as_the_backoff_lets_them():
+    usual = earliest_attempts(NOW, retries=2, expression=None)
+    assert usual == [NOW, NOW + default_delay_ms(1), NOW + default_delay_ms(1) + default_delay_ms(2)]
+    assert earliest_attempts(NOW, retries=2, expression="1000 * (retried + 1)") == [NOW, NOW + 1000, NOW + 3000]
+    assert earliest_attempts(NOW, retries=0, expression=None) == [NOW]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outrider.domain.cron import LONGEST_TEXT, MACROS, Cron
+from outrider.domain.cron import LONGEST_TEXT, MACROS, ClockChange, Cron
 from outrider.domain.instant import DAY_MS, HOUR_MS, MINUTE_MS
 
 BERLIN = "Europe/Berlin"
@@ -433,3 +433,24 @@ def test_local_midnights_of_a_year_are_a_day_apart_but_for_two():
     assert sorted(set(spans)) == [timedelta(hours=23), timedelta(hours=24), timedelta(hours=25)]
     assert spans.count(timedelta(hours=24)) == 362
     assert datetime.fromtimestamp(found[0] / 1000, UTC) == datetime(2025, 12, 31, 23, tzinfo=UTC)
+
+
+class TestClockChanges:
+    START = 1_767_225_600_000  # 2026-01-01
+
+    def changes(self, zone, days=366, most=20):
+        return Cron.parse(f"TZ={zone} @daily").clock_changes(self.START, self.START + days * DAY_MS, most)
+
+    def test_each_is_told_with_the_offsets_before_and_after(self):
+        assert self.changes("Europe/Berlin") == [
+            ClockChange(1_774_746_000_000, HOUR_MS, 2 * HOUR_MS),
+            ClockChange(1_792_890_000_000, 2 * HOUR_MS, HOUR_MS),
+        ]
+
+    def test_no_more_are_told_than_asked_for(self):
+        assert len(self.changes("Europe/Berlin", most=1)) == 1
+        assert self.changes("Europe/Berlin", days=30) == []
+
+    @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+    def test_a_zone_whose_clock_stays_has_none(self, zone):
+        assert self.changes(zone) == []

@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from tests.factories import make_message
 
 from outrider.domain.attempt import Attempt, Blocked, Delivered, Refused, Response, TimedOut, Unreachable, judge
 from outrider.domain.event import EventKind as E
 from outrider.domain.instant import DAY_MS
-from outrider.domain.message import DeadLetter, Message, MessageState
+from outrider.domain.message import DeadLetter, Message, MessageState, Progress, progress_of
 from outrider.domain.options import Callback, DeliveryOptions
-from outrider.domain.settlement import honour_cancellation, settle, with_follow_ups
+from outrider.domain.settlement import cannot_go_now, honour_cancellation, settle, with_follow_ups
 
 NOW = 1_800_000_000_000
 HOOK = Callback("https://a.example/hook", DeliveryOptions())
@@ -129,3 +130,23 @@ def test_requested_cancellation_leaves_no_retry_and_no_dead_letter(outcome, retr
     assert (honoured.dead_letter, honoured.due_at) == (None, None)
     assert [report.callback for report in honoured.reports] == [HOOK]
     assert [follow_up.id for follow_up in honoured.follow_ups] == ["cb_0"]
+
+
+@pytest.mark.parametrize(
+    ("state", "retried", "progress"),
+    [
+        (MessageState.LEASED, 2, Progress.ACTIVE),
+        (MessageState.DUE, 0, Progress.DELAYED),
+        (MessageState.DUE, 1, Progress.RETRYING),
+        (MessageState.HELD, 1, Progress.WAITING),
+        (MessageState.DELIVERED, 1, None),
+    ],
+)
+def test_progress_is_told_of_unfinished_messages(state, retried, progress):
+    assert progress_of(state, retried) is progress
+
+
+@pytest.mark.parametrize("state", list(MessageState))
+def test_each_state_says_why_its_message_cannot_go_now(state):
+    refusal = cannot_go_now(make_message(state=state))
+    assert (refusal.code, bool(refusal.hint)) == ("message_not_delayed", True)
