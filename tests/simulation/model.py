@@ -22,9 +22,8 @@ from outrider.domain.event import Event, EventKind
 from outrider.domain.instant import DAY_MS, Instant
 from outrider.domain.message import Message, MessageState
 from outrider.domain.settlement import Settlement
-from outrider.ports import Applied, Cancellation, OutgoingRequest, Stored
+from outrider.ports import Applied, Cancellation, EndedLeases, OutgoingRequest, Stored
 from outrider.store.sqlite.connection import run_now
-from outrider.testing import DEFAULT_START
 
 CALLBACK = "https://callbacks.example/done"
 FAILURE_CALLBACK = "https://callbacks.example/failed"
@@ -94,19 +93,11 @@ class Model:
 
     def unfinished(self) -> list[Record]:
         """Those that have not ended."""
-        return [record for record in self.records.values() if not self._has_ended(record)]
-
-    def _has_ended(self, record: Record) -> bool:
-        if record.state is None and record.cancel_requested is not None:
-            # A lease that ended has cancelled it, of which nobody is told.
-            stored = self.stored_now(record.message.id)
-            if stored is not None and stored.state is MessageState.CANCELED:
-                record.state, record.ended = stored.state, stored.finished_at - DEFAULT_START
-        return record.state is not None
+        return [record for record in self.records.values() if record.state is None]
 
     def is_closed(self, record: Record) -> bool:
         """Whether it and its callbacks have ended."""
-        return self._has_ended(record) and all(map(self._has_ended, record.reports))
+        return all(each.state is not None for each in (record, *record.reports))
 
     # What the database commits
 
@@ -114,6 +105,10 @@ class Model:
         """An operation of this process came to this result, and is committed."""
         if isinstance(result, Cancellation):
             self._canceled(process, result)
+        elif isinstance(result, EndedLeases):
+            for event in result.canceled:
+                self._trace.say(process.name, f"ends the lease of {self._trace.name(event.message_id)}: canceled")
+                self._end(self.records[event.message_id], MessageState.CANCELED)
         elif isinstance(result, list):
             for item in result:
                 match item:
@@ -214,7 +209,9 @@ class Model:
     def _fired(self, record: Record, schedule_id: str) -> None:
         schedule = run_now(self.truth.get_schedule(self.tenant, schedule_id))
         if schedule is not None and record.message.id in schedule.last_message_ids:
-            self.schedules[schedule_id].fired(record.name, schedule.last_fired_at, self._loop.ms)
+            self.schedules[schedule_id].fired(
+                record.name, schedule.last_fired_at, self._loop.ms, created_at=schedule.created_at
+            )
 
     def _leased(self, process: Process, message: Message) -> None:
         record = self.records.get(message.id)
@@ -285,8 +282,6 @@ class Model:
             self.violate("callbacks", record.name, f"r{attempt.retried} is reported to {urls} instead of {wanted}")
 
     def _check_backoff(self, record: Record, attempt: Attempt, due: Instant) -> None:
-        if self._plan.clocks_jump and attempt.process.was_disturbed_since(attempt.begun):
-            return  # nobody can tell when it ended
         ended = attempt.ended_at
         kind, value = attempt.hint
         at = {"wait": ended + value, "at": value}.get(kind, -1)

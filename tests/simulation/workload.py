@@ -82,7 +82,6 @@ class Producers:
         for key in self._model.keys.values():
             await self.insist("POST", f"/v2/flowControl/{key.name}/resume")
         for schedule in self._model.schedules.values():
-            schedule.begins_anew()
             await self._insist_on(schedule.paused, False, "PATCH", f"/v2/schedules/{schedule.name}/resume")
 
     async def end_schedules(self) -> None:
@@ -289,24 +288,18 @@ class Producers:
                 asking = self._ask("DELETE", f"/v2/schedules/{schedule.name}")
                 await self._change(schedule.exists, False, asking)
             case word:
-                if word == "resume":
-                    schedule.begins_anew()
                 asking = self._ask("PATCH", f"/v2/schedules/{schedule.name}/{word}")
                 await self._change(schedule.paused, word == "pause", asking)
 
     async def _put(self, schedule: ScheduleRule) -> None:
-        schedule.begins_anew()
         publish, headers = self._new_publish((self._chance.choice(URLS),), dedup=False, schedule=schedule.name)
         headers += [("Upstash-Cron", self._plan.scale.cron), ("Upstash-Schedule-Id", schedule.name)]
         if publish.queue is not None:
             headers.append(("Upstash-Queue-Name", publish.queue))
         asked = schedule.exists.ask(True, self._loop.ms)
-        span = schedule.overwriting(self._loop.ms)
         asking = self._ask("POST", f"/v2/schedules/{publish.urls[0]}", headers, publish.token.encode())
         answer = await self._change(schedule.paused, False, asking)
         _conclude(schedule.exists, asked, answer, self._loop.ms)
-        if answer is not None:
-            span[1] = self._loop.ms
 
     async def _change(self, history: History[Any], value: object, asking: Awaitable[Answer | None]) -> Answer | None:
         """A request that changes a setting."""

@@ -120,9 +120,7 @@ class World:
                 name, parallelism=parallelism, rate=rate, period_ms=period_ms, slack=slack, violate=model.violate
             )
         for name in ("s1", "s2"):
-            model.schedules[name] = ScheduleRule(
-                name, plan.scale.period_ms, clocks_jump=plan.clocks_jump, violate=model.violate
-            )
+            model.schedules[name] = ScheduleRule(name, plan.scale.period_ms, violate=model.violate)
 
     def _is_troubled(self, ms: int) -> None:
         self.model.trouble_begins()

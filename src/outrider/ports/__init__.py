@@ -24,6 +24,7 @@ from outrider.ports.messages import (
     Verdict,
 )
 from outrider.ports.nodes import (
+    EndedLeases,
     Node,
     NodeStore,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "Clock",
     "DeadLetterStore",
     "Duplicate",
+    "EndedLeases",
     "FlowControlStore",
     "HealthStore",
     "LeaseLost",
