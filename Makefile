@@ -10,7 +10,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 APT_PGBOUNCER := $(APT) install --yes --no-install-recommends pgbouncer >/dev/null 2>&1
 INSTALL_PGBOUNCER := { test "$$(id -u)" = 0 && { $(APT_PGBOUNCER) || { $(APT) update && $(APT_PGBOUNCER); }; }; }
 
-.PHONY: setup dev test check lint types format audit lock sbom torture bench clean
+.PHONY: setup dev test check lint types format audit lock sbom fuzz torture bench clean
 
 setup: .venv/.ready .venv/.servers $(JS)/node_modules/.ready ## make .venv with everything
 
@@ -70,6 +70,16 @@ lock: .audit/.ready ## make requirements.lock anew, from the newest versions tha
 sbom: .audit/.ready ## what the lock names as a CycloneDX bill of materials, sbom.json
 	.audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file sbom.json requirements.lock
 
+# In an environment of its own, since it is not to be had for every Python that Outrider runs on.
+.fuzz/.ready: requirements.lock
+	$(PYTHON) -m venv .fuzz
+	.fuzz/bin/python -m pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
+	.fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	touch $@
+
+fuzz: .fuzz/.ready ## everything that reads bytes of others, a minute each, guided by coverage
+	PYTHONPATH=src .fuzz/bin/python -m tests.fuzz
+
 torture: setup ## the long runs: hundreds of kills under load, thousands of simulated days
 	$(BIN)/python -m pytest -m torture --timeout 0 -s
 	$(BIN)/python -m tests.simulation --seeds 10000 --processes 2
@@ -83,4 +93,4 @@ format: setup ## rewrite the sources as the formatter wants them
 	$(BIN)/ruff format
 
 clean:
-	rm -rf .venv .audit sbom.json .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(JS)/node_modules bench/baselines/node_modules bench/baselines/.venv
+	rm -rf .venv .audit .fuzz sbom.json .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(JS)/node_modules bench/baselines/node_modules bench/baselines/.venv
