@@ -11,7 +11,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 install_once = $(APT) install --yes --no-install-recommends $(1) >/dev/null 2>&1
 install = { test "$$(id -u)" = 0 && { $(call install_once,$(1)) || { $(APT) update && $(call install_once,$(1)); }; }; }
 
-.PHONY: setup console dev test check lint types format audit torture bench clean
+.PHONY: setup console dev test check lint types format audit lock sbom fuzz torture bench clean
 
 setup: .venv/.ready .venv/.servers $(JS)/node_modules/.ready console ## make .venv with everything
 
@@ -57,10 +57,33 @@ types: setup
 	$(BIN)/mypy
 
 # In an environment of its own: what is audited is what an installation gets, not what it is audited with.
-audit: ## known vulnerabilities of what Outrider depends on; asks the network, so it is no part of check
+.audit/.ready:
 	$(PYTHON) -m venv .audit
-	.audit/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip-audit
-	.audit/bin/pip-audit --progress-spinner off --strict .
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip-audit cyclonedx-bom uv
+	touch $@
+
+AUDIT := .audit/bin/pip-audit --progress-spinner off --strict
+
+audit: .audit/.ready ## known vulnerabilities of what the lock names, and of the newest that may be installed; asks the network
+	$(AUDIT) --disable-pip --require-hashes --requirement requirements.lock
+	$(AUDIT) .
+
+lock: .audit/.ready ## make requirements.lock anew, from the newest versions that pyproject.toml allows
+	.audit/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+		--custom-compile-command 'make lock' pyproject.toml --output-file requirements.lock
+
+sbom: .audit/.ready ## what the lock names as a CycloneDX bill of materials, sbom.json
+	.audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file sbom.json requirements.lock
+
+# In an environment of its own, since it is not to be had for every Python that Outrider runs on.
+.fuzz/.ready: requirements.lock
+	$(PYTHON) -m venv .fuzz
+	.fuzz/bin/python -m pip install --quiet --disable-pip-version-check 'atheris>=3,<4'
+	.fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	touch $@
+
+fuzz: .fuzz/.ready ## everything that reads bytes of others, a minute each, guided by coverage
+	PYTHONPATH=src .fuzz/bin/python -m tests.fuzz
 
 torture: setup ## the long runs: hundreds of kills under load, thousands of simulated days
 	$(BIN)/python -m pytest -m torture --timeout 0 -s
@@ -75,4 +98,4 @@ format: setup ## rewrite the sources as the formatter wants them
 	$(BIN)/ruff format
 
 clean:
-	rm -rf .venv .audit .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(JS)/node_modules console/node_modules src/outrider/console bench/baselines/node_modules bench/baselines/.venv
+	rm -rf .venv .audit .fuzz sbom.json .outrider .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(JS)/node_modules console/node_modules src/outrider/console bench/baselines/node_modules bench/baselines/.venv

@@ -30,7 +30,7 @@ from outrider.engine.sign_in_links import SignInLinks
 from outrider.listening import is_loopback, listen, listen_beside, reserve, url_of
 from outrider.node import Node, admit, new_name, open_when_reachable
 from outrider.observe import LogObserver, MetricsObserver, Observers, Tallies
-from outrider.ports import Clock, Store
+from outrider.ports import Clock, Observer, Store
 from outrider.sealing import SealedBox, SecretKey
 from outrider.settings import Loaded, Mode, Settings
 from outrider.storage import serving_lock
@@ -172,7 +172,7 @@ def _serve_by_workers(loaded: Loaded) -> None:
             links = SignInLinks(store, clock, directory) if settings.console else None
             await announce_first_tenant(directory, url, links)
             if isinstance(database, SqliteFile):
-                await _end_all_leases(store, clock)
+                await _end_all_leases(store, clock, observer)
         finally:
             await store.close()
         prepared.append(_Prepared(secret_key, port, url))
@@ -203,8 +203,10 @@ async def _serve_beside(loaded: Loaded, prepared: _Prepared, seat: Seat, bells: 
     sampling = asyncio.create_task(_sample(metrics, clock), name="sampling")
     try:
         for former in seat.former:
-            if ended := await store.leave(former, clock.now()):
-                observer.note("leases_ended", node=former, leases=ended)
+            ended = await store.leave(former, clock.now())
+            if ended.count:
+                observer.note("leases_ended", node=former, leases=ended.count)
+                observer.events(ended.canceled)
         node = Node(
             loaded,
             "serve",
@@ -233,10 +235,10 @@ async def _sample(metrics: MetricsObserver, clock: Clock) -> None:
         await clock.sleep_until(clock.now() + SECOND_MS)
 
 
-async def _end_all_leases(store: Store, clock: Clock) -> None:
+async def _end_all_leases(store: Store, clock: Clock, observer: Observer) -> None:
     """Strike off whoever served before: nobody does now."""
-    while await store.recover(clock.now(), _RECOVER_BATCH, dead_before=_FOR_EVER):
-        pass
+    while (ended := await store.recover(clock.now(), _RECOVER_BATCH, dead_before=_FOR_EVER)).count:
+        observer.events(ended.canceled)
 
 
 class _Watcher:

@@ -11,7 +11,7 @@ from outrider.domain.cron import Cron
 from outrider.domain.destination import GroupName, Url
 from outrider.domain.instant import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from outrider.domain.options import CallbackPatch, FlowControl, OptionPatch
-from outrider.domain.schedule import ON_TIME_MS, Schedule, fire, first_fire, pause, resume
+from outrider.domain.schedule import ON_TIME_MS, Schedule, fire, first_fire, overwrite, pause, resume
 
 
 def at(text):
@@ -79,6 +79,43 @@ def test_resuming_what_runs_changes_nothing():
     assert resume(running, NOW + 40 * MINUTE_MS) is running
     paused = pause(running, NOW)
     assert pause(paused, NOW + 1) is paused
+
+
+class TestOverwriting:
+    TRIGGER = at("2026-05-05T13:00")
+    NEXT = at("2026-05-05T14:00")
+
+    def test_trigger_that_was_published_while_the_other_came_is_passed_over(self):
+        fired = fire(schedule(), self.TRIGGER + 20).schedule
+        kept = overwrite(fired, schedule(now=self.TRIGGER - 1))
+        assert (kept.next_fire_at, kept.last_fired_at, kept.created_at) == (self.NEXT, None, NOW)
+        assert overwrite(fired, schedule("*/5 * * * *", self.TRIGGER - 1)).next_fire_at == at("2026-05-05T13:05")
+
+    def test_trigger_that_was_published_is_remembered_however_often_it_is_overwritten(self):
+        kept = fire(schedule(), self.TRIGGER + 20).schedule
+        for _ in range(3):
+            kept = overwrite(kept, schedule(now=self.TRIGGER - 1))
+        assert kept.next_fire_at == self.NEXT
+
+    def test_trigger_that_fell_due_and_was_not_published_yet_stays_due(self):
+        kept = overwrite(schedule(), schedule(now=self.TRIGGER + 5))
+        assert (kept.next_fire_at, fire(kept, self.TRIGGER + 9).trigger) == (self.TRIGGER, self.TRIGGER)
+
+    def test_trigger_of_another_expression_or_of_a_pause_does_not(self):
+        assert overwrite(schedule("30 12 * * *"), schedule(now=self.TRIGGER)).next_fire_at == self.NEXT
+        assert overwrite(pause(schedule(), NOW), schedule(now=self.TRIGGER)).next_fire_at == self.NEXT
+
+    def test_clock_that_was_set_back_brings_no_trigger_again(self):
+        fired = fire(schedule(), self.TRIGGER).schedule
+        kept = overwrite(fired, schedule(now=self.TRIGGER - 40 * MINUTE_MS))
+        assert kept.next_fire_at == self.NEXT
+        back = resume(pause(kept, NOW), self.TRIGGER - HOUR_MS)
+        assert fire(back, self.TRIGGER).trigger is None
+
+    def test_expression_that_never_fires_again_stays_so(self):
+        ended = structs.replace(schedule(), next_fire_at=None)
+        assert overwrite(schedule(), ended).next_fire_at is None
+        assert overwrite(ended, schedule()).next_fire_at == self.TRIGGER
 
 
 def test_downtime_is_caught_up_with_once():

@@ -30,7 +30,7 @@ class Cycle:
 
 
 async def test_killed_server_loses_nothing_and_repeats_only_what_was_in_flight(start_server, ledger, place):
-    await crash(start_server, ledger, place, kills=4, messages=1_000)
+    await crash(start_server, ledger, place, kills=10, messages=400)
 
 
 @pytest.mark.torture

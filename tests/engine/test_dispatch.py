@@ -119,6 +119,33 @@ async def test_cancelled_message_whose_attempt_succeeds_was_delivered(world):
     assert await world.log(message_id) == [E.CREATED, E.ACTIVE, E.CANCEL_REQUESTED, E.DELIVERED]
 
 
+async def test_cancellation_that_the_next_process_carries_out_is_told(world):
+    world.destinations.hang("https://a.example/x")
+    message_id = await world.publish()
+    await world.engine.messages.cancel(world.tenant, message_id)
+    await world.kill()
+    await world.node.start_anew("node_2")
+    await world.clock.advance(180 * MINUTE_MS)
+    assert await world.log(message_id) == [E.CREATED, E.CANCEL_REQUESTED, E.CANCELED]
+    assert [event.kind for event in world.witness.seen] == [E.CREATED, E.CANCEL_REQUESTED, E.CANCELED]
+
+
+async def test_clock_that_is_set_back_during_an_attempt_delays_no_retry(world):
+    release = asyncio.Event()
+
+    async def fail_late(_):
+        await release.wait()
+        return judge(Response(500))
+
+    world.destinations.behave("https://a.example/x", fail_late)
+    message_id = await world.publish(retry_delay="1000")
+    await world.rest()
+    world.clock._now -= 60 * MINUTE_MS
+    release.set()
+    await world.rest()
+    assert (await world.message(message_id)).due_at == world.clock.now() + 1_000
+
+
 async def test_held_message_that_is_cancelled_before_its_attempt_is_not_sent(make_world):
     world = await make_world(max_in_flight=10, max_in_flight_per_host=2)
     release = world.destinations.hang("https://a.example/x")
@@ -131,7 +158,7 @@ async def test_held_message_that_is_cancelled_before_its_attempt_is_not_sent(mak
     await world.rest()
     assert len(world.destinations.calls) == 2
     kinds = [event.kind for event in world.witness.seen]
-    assert (kinds.count(E.DELIVERED), kinds.count(E.CANCEL_REQUESTED)) == (2, 6)
+    assert (kinds.count(E.DELIVERED), kinds.count(E.CANCEL_REQUESTED), kinds.count(E.CANCELED)) == (2, 6, 4)
     await asyncio.wait_for(world.engine.dispatcher.idle(), 1)
 
 

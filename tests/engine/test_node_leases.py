@@ -10,6 +10,7 @@ from outrider.domain.errors import StoreUnavailable
 from outrider.domain.event import EventKind as E
 from outrider.domain.instant import MINUTE_MS, SECOND_MS
 from outrider.domain.message import MessageState
+from outrider.ports import EndedLeases
 
 LEASE_MS = 6 * SECOND_MS
 BEAT_MS = 2 * SECOND_MS
@@ -205,7 +206,7 @@ class TestPause:
         await world.clock.advance(1_000)
         assert (await world.message(message_id)).lease == "node_1"
         now = world.clock.now()
-        assert await world.store.recover(now, 10, dead_before=now + 2 * LEASE_MS) == 1
+        assert await world.store.recover(now, 10, dead_before=now + 2 * LEASE_MS) == EndedLeases(1)
         await world.clock.advance(BEAT_MS)
         assert world.node.id == "node_1.2"
         answered.set()

@@ -14,7 +14,7 @@ class WallClock(SystemClock):
 
     Attributes:
         ahead_ms: how far it is ahead of the true time.
-        latest: the latest time that it has told.
+        latest: the latest time that it has told, in this life of its node or a former one.
     """
 
     def __init__(self, loop: VirtualLoop, ahead_ms: int = 0) -> None:

@@ -19,6 +19,7 @@ from tests.simulation.trace import Trace
 
 from outrider.domain.errors import Unavailable
 from outrider.domain.event import Event
+from outrider.domain.instant import HOUR_MS
 
 
 class NodeObserver:
@@ -80,9 +81,12 @@ class Slot:
         node.process.kill()
 
     def _begin(self) -> None:
+        latest = self.node.clock.latest if self._lives else 0
         self._lives += 1
         self._ended.clear()
         self.node = self._cluster.make_node(f"n{self._number}x{self._lives}", self._ahead_ms)
+        # What was due by the clock of a former life is due, though the clock was set back since.
+        self.node.clock.latest = latest
         self.process = self.node.process
         self.process.when_killed.append(self._die)
 
@@ -118,6 +122,8 @@ class Cluster:
         self._network = network
         self._chance = Chance(plan.seed, "cluster")
         self._is_calm = False
+        self._is_open = asyncio.Event()
+        self._is_open.set()
         self.slots = [Slot(self, number) for number in range(1, plan.nodes + 1)]
         self._running: list[asyncio.Task[None]] = []
 
@@ -138,7 +144,25 @@ class Cluster:
         while len(self.serving()) < len(self.slots):
             await self.loop.pause(100)
 
+    async def sleep(self, ms: int) -> None:
+        """Every machine is off for so long; some end in order, some do not."""
+        self._is_open.clear()
+        self.trace.say("world", f"is off for {ms} ms")
+        for slot in self.slots:
+            if self._chance.happens(0.5):
+                slot.stop(self._chance.span(5000))
+        await self.loop.pause(2 * self.plan.scale.lease_ms)
+        for slot in self.slots:
+            slot.process.kill()
+        await self.loop.pause(ms)
+        if "jump" in self.plan.faults:
+            for slot in self.slots:
+                slot.set_clock(self._chance.choice((-HOUR_MS, 0, HOUR_MS)))
+        self.trace.say("world", "is on again")
+        self._is_open.set()
+
     async def wait_for_restart(self) -> None:
+        await self._is_open.wait()
         lease_ms = self.plan.scale.lease_ms
         await self.loop.pause(10 if self._is_calm else self._chance.choice((10, lease_ms // 3, 2 * lease_ms)))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from tests.simulation.model import Model
 from tests.simulation.node import Node
-from tests.simulation.records import Record
+from tests.simulation.records import Letter, Record
 
 from outrider.domain.attempt import Delivered
 from outrider.domain.event import EventKind
@@ -36,9 +36,7 @@ def check_rest(model: Model, nodes: Iterable[Node], *, clocks_agree: bool) -> No
         _check_end(model, record)
         _check_log(model, record, clocks_agree=clocks_agree)
     for letter_id, letter in model.letters.items():
-        is_there = run_now(model.truth.get_dead_letter(model.tenant, letter_id)) is not None
-        if (letter.fate == "there" and not is_there) or (letter.fate in {"retried", "deleted"} and is_there):
-            model.violate("dead letter", letter.record.name, f"was {letter.fate}, and the store disagrees")
+        _check_letter(model, letter_id, letter)
     for node in nodes:
         held = node.engine.dispatcher.in_flight
         if held:
@@ -53,8 +51,21 @@ def check_store(model: Model) -> None:
         model.violate("inspection", violation.subject if subject is None else subject.name, violation.fault)
 
 
+def _check_letter(model: Model, letter_id: str, letter: Letter) -> None:
+    is_there = run_now(model.truth.get_dead_letter(model.tenant, letter_id)) is not None
+    if is_there and model.retention.letter_must_be_gone(letter, model.now):
+        model.violate("kept", letter.record.name, "is in the dead-letter queue, and has outlived its retention")
+    is_lost = letter.fate == "there" and not is_there and not model.retention.letter_may_be_gone(letter, model.now)
+    if is_lost or (letter.fate in {"retried", "deleted"} and is_there):
+        model.violate("dead letter", letter.record.name, f"was {letter.fate}, and the store disagrees")
+
+
 def _check_end(model: Model, record: Record) -> None:
     stored = model.stored_now(record.message.id)
+    if stored is None and model.retention.may_be_gone(record, model.now):
+        return
+    if stored is not None and model.retention.must_be_gone(record, model.now) and not _is_dead_letter(model, record):
+        model.violate("kept", record.name, "is stored, and has outlived its retention")
     if stored is None or not stored.state.finished or stored.state is not record.state:
         found = "nothing" if stored is None else stored.state
         model.violate("lost", record.name, f"ended as {record.state}, and the store has {found}")
@@ -66,7 +77,16 @@ def _check_end(model: Model, record: Record) -> None:
         model.violate("canceled unasked", record.name, "is CANCELED, and nobody asked for it")
 
 
+def _is_dead_letter(model: Model, record: Record) -> bool:
+    return any(
+        letter.record is record and run_now(model.truth.get_dead_letter(model.tenant, letter_id)) is not None
+        for letter_id, letter in model.letters.items()
+    )
+
+
 def _check_log(model: Model, record: Record, *, clocks_agree: bool) -> None:
+    if model.retention.entries_may_be_gone(record, model.now):
+        return
     query = LogQuery(filter=MessageFilter(ids=(record.message.id,)), latest_first=False, count=1000)
     entries = [entry.event for entry in run_now(model.truth.list_log(model.tenant, query)).items]
     path = "".join(LETTERS[event.kind] for event in entries)

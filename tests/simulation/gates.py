@@ -7,6 +7,8 @@ from collections.abc import Callable
 from tests.simulation.network import Attempt
 from tests.simulation.records import History, Record
 
+from outrider.domain.instant import Instant
+
 Violate = Callable[[str, str, str], None]
 
 
@@ -20,16 +22,20 @@ class QueueRule:
         self._is_closed = is_closed
         self._clocks_jump = clocks_jump
         self._violate = violate
-        self._records: list[Record] = []
+        self._lines: dict[Instant, list[Record]] = {}
+        self._line_of: dict[str, list[Record]] = {}
 
-    def stored(self, record: Record) -> None:
-        self._records.append(record)
+    def stored(self, record: Record, *, made_at: Instant) -> None:
+        """It stands in the queue that was made then: what ran in one that was deleted holds no slot of the next."""
+        line = self._lines.setdefault(made_at, [])
+        line.append(record)
+        self._line_of[record.name] = line
 
     def begins(self, record: Record, now: int) -> None:
         """A destination sees the message for the first time."""
         most = max(self.parallelism.since(record.committed))
-        place = self._records.index(record)
-        before = [other for other in self._records[:place] if not self._is_closed(other)]
+        line = self._line_of[record.name]
+        before = [other for other in line[: line.index(record)] if not self._is_closed(other)]
         if len(before) >= most:
             names = ", ".join(other.name for other in before)
             self._violate(
@@ -43,7 +49,7 @@ class QueueRule:
         """What begins in a pause had its slot before."""
         holders = [
             other
-            for other in self._records
+            for other in self._line_of[record.name]
             if (other is record or other.first_begun is not None) and (other.closed is None or other.closed > paused)
         ]
         oldest = min(other.committed for other in holders)
@@ -61,6 +67,7 @@ class KeyRule:
         self.name = name
         self.limits = parallelism, rate, period_ms
         self.parallelism: History[int | None] = History(parallelism)
+        self.paused: History[bool] = History(value=False)
         self.is_regular = True
         self._slack = slack
         self._violate = violate
@@ -75,8 +82,10 @@ class KeyRule:
         said += [] if rate is None else [f"rate={rate}", f"period={period_ms // 1000}s"]
         return ", ".join(said)
 
-    def begins(self, record: Record, attempt: Attempt, eligible: int) -> None:
-        """A destination sees an attempt that could be admitted since `eligible`."""
+    def begins(self, record: Record, attempt: Attempt, eligible: int, *, admitted: float) -> None:
+        """A destination sees an attempt that could be admitted since `eligible`, and was not before `admitted`."""
+        if self.paused.certain_since(wanted=True) < admitted:
+            self._violate("key pause", record.name, f"begins under {self.name}, which is paused")
         self._running = [
             (other, running)
             for other, running in self._running

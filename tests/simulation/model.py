@@ -13,7 +13,9 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import Attempt
 from tests.simulation.plan import Plan
 from tests.simulation.process import Process
+from tests.simulation.profiles import HEADER, ProfileRule, host_of
 from tests.simulation.records import Letter, Publish, Record
+from tests.simulation.retention import Retention
 from tests.simulation.ticks import ScheduleRule
 from tests.simulation.trace import Trace, Violation
 
@@ -22,9 +24,8 @@ from outrider.domain.event import Event, EventKind
 from outrider.domain.instant import DAY_MS, Instant
 from outrider.domain.message import Message, MessageState
 from outrider.domain.settlement import Settlement
-from outrider.ports import Applied, Cancellation, OutgoingRequest, Stored
+from outrider.ports import Applied, Cancellation, EndedLeases, OutgoingRequest, Stored
 from outrider.store.sqlite.connection import run_now
-from outrider.testing import DEFAULT_START
 
 CALLBACK = "https://callbacks.example/done"
 FAILURE_CALLBACK = "https://callbacks.example/failed"
@@ -71,6 +72,8 @@ class Model:
         self.queues: dict[str, QueueRule] = {}
         self.keys: dict[str, KeyRule] = {}
         self.schedules: dict[str, ScheduleRule] = {}
+        self.profiles: dict[str, ProfileRule] = {}
+        self.retention = Retention(plan)
         self._troubles = 0
         self._trouble_ended = 0
 
@@ -88,25 +91,22 @@ class Model:
             self._trace.say("VIOLATION", str(self.violation))
             self.broken()
 
+    @property
+    def now(self) -> int:
+        """Milliseconds since the run began."""
+        return self._loop.ms
+
     def stored_now(self, message_id: str) -> Message | None:
         """The message as the database has it at this moment."""
         return run_now(self.truth.get_message(self.tenant, message_id))
 
     def unfinished(self) -> list[Record]:
         """Those that have not ended."""
-        return [record for record in self.records.values() if not self._has_ended(record)]
-
-    def _has_ended(self, record: Record) -> bool:
-        if record.state is None and record.cancel_requested is not None:
-            # A lease that ended has cancelled it, of which nobody is told.
-            stored = self.stored_now(record.message.id)
-            if stored is not None and stored.state is MessageState.CANCELED:
-                record.state, record.ended = stored.state, stored.finished_at - DEFAULT_START
-        return record.state is not None
+        return [record for record in self.records.values() if record.state is None]
 
     def is_closed(self, record: Record) -> bool:
         """Whether it and its callbacks have ended."""
-        return self._has_ended(record) and all(map(self._has_ended, record.reports))
+        return all(each.state is not None for each in (record, *record.reports))
 
     # What the database commits
 
@@ -114,6 +114,10 @@ class Model:
         """An operation of this process came to this result, and is committed."""
         if isinstance(result, Cancellation):
             self._canceled(process, result)
+        elif isinstance(result, EndedLeases):
+            for event in result.canceled:
+                self._trace.say(process.name, f"ends the lease of {self._trace.name(event.message_id)}: canceled")
+                self._end(self.records[event.message_id], MessageState.CANCELED)
         elif isinstance(result, list):
             for item in result:
                 match item:
@@ -141,7 +145,8 @@ class Model:
             self._check_first(record, publish)
             publish.records.append(record)
         if message.queue is not None:
-            self.queues[message.queue].stored(record)
+            queue = run_now(self.truth.get_queue(self.tenant, message.queue))
+            self.queues[message.queue].stored(record, made_at=queue.created_at)
         if message.state is MessageState.LEASED:
             record.leases[process.name] = self._loop.ms
         if message.schedule_id is not None and source is None:
@@ -214,7 +219,7 @@ class Model:
     def _fired(self, record: Record, schedule_id: str) -> None:
         schedule = run_now(self.truth.get_schedule(self.tenant, schedule_id))
         if schedule is not None and record.message.id in schedule.last_message_ids:
-            self.schedules[schedule_id].fired(record.name, schedule.last_fired_at, self._loop.ms)
+            self.schedules[schedule_id].fired(record.name, schedule, self._loop.ms, record.publish.jitter_ms)
 
     def _leased(self, process: Process, message: Message) -> None:
         record = self.records.get(message.id)
@@ -285,8 +290,6 @@ class Model:
             self.violate("callbacks", record.name, f"r{attempt.retried} is reported to {urls} instead of {wanted}")
 
     def _check_backoff(self, record: Record, attempt: Attempt, due: Instant) -> None:
-        if self._plan.clocks_jump and attempt.process.was_disturbed_since(attempt.begun):
-            return  # nobody can tell when it ended
         ended = attempt.ended_at
         kind, value = attempt.hint
         at = {"wait": ended + value, "at": value}.get(kind, -1)
@@ -316,6 +319,7 @@ class Model:
         if attempt.is_legitimate:
             self._check_gates(record, attempt)
             self._check_late(record, clock)
+            self._check_profile(record, attempt)
         record.attempts.append(attempt)
         return attempt
 
@@ -350,16 +354,39 @@ class Model:
         if flow_control is not None and flow_control.key in self.keys:
             eligible = [record.committed, *(at for at, _ in record.settlements)]
             eligible += [former.begun for former in record.attempts if former.retried == attempt.retried]
-            self.keys[flow_control.key].begins(record, attempt, eligible[-1])
+            # It may have been let through, and have waited for a node that is full or in trouble.
+            is_well = not self._is_bounded and not self._troubles
+            waited_ms = LATE_MS + 3 * self._plan.scale.lease_ms
+            admitted = record.leases[attempt.process.name] - waited_ms if is_well else 0
+            if admitted < self._trouble_ended:
+                admitted = 0
+            self.keys[flow_control.key].begins(record, attempt, eligible[-1], admitted=admitted)
 
     def _check_late(self, record: Record, clock: WallClock) -> None:
         """What passes no gate waits for nothing but its time, while all is well and there is room."""
         late_ms = clock.now() - record.due
-        bounded = self._plan.max_in_flight < CROWD or self._plan.clocks_jump
-        if late_ms < LATE_MS or self._troubles or bounded or meets_gate(record.message):
+        if late_ms < LATE_MS or self._troubles or self._is_bounded or meets_gate(record.message):
             return
         if self._trouble_ended < self._loop.ms - late_ms - 3 * self._plan.scale.lease_ms:
             self.violate("late", record.name, f"begins {late_ms} ms after it was due")
+
+    @property
+    def _is_bounded(self) -> bool:
+        """Whether what is due may have to wait for room, or for a time that comes again."""
+        return self._plan.max_in_flight < CROWD or self._plan.clocks_jump
+
+    def _check_profile(self, record: Record, attempt: Attempt) -> None:
+        profile = self.profiles.get(host_of(attempt.request.url))
+        if profile is None:
+            if HEADER in dict(attempt.request.headers):
+                self.violate("profile", record.name, f"takes a profile's header to {attempt.request.url}")
+        elif not self._plan.clocks_jump:
+            profile.begins(record.name, attempt, record.leases[attempt.process.name])
+
+    def letter_lost(self, letter: Letter) -> None:
+        """A producer was told that it is not there."""
+        if not self.retention.letter_may_be_gone(letter, self._loop.ms):
+            self.violate("dead letter lost", letter.record.name, "is not in the dead-letter queue")
 
     def ended(self, attempt: Attempt) -> None:
         """Its sender is told how it ended."""

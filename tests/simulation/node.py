@@ -13,7 +13,6 @@ from tests.simulation.process import Process
 from tests.simulation.store import NodeStore
 
 from outrider.domain.addresses import AddressPolicy
-from outrider.domain.instant import DAY_MS
 from outrider.domain.limits import Limits
 from outrider.engine.directory import Directory
 from outrider.engine.runtime import Engine
@@ -24,8 +23,6 @@ from outrider.http.requests import Body, Request
 from outrider.http.routes import Route
 from outrider.ports import Observer
 from outrider.sealing import SealedBox, SecretKey
-
-LIMITS = Limits(burst_per_second=1_000_000, log_retention_ms=400 * DAY_MS, dlq_retention_ms=400 * DAY_MS)
 
 SECRET_KEY = SecretKey(bytes(32))
 BOX = SealedBox(SECRET_KEY)
@@ -77,7 +74,11 @@ class Node:
             observer=observer,
             directory=Directory(store, seen, BOX),
             policy=AddressPolicy.production(),
-            limits=LIMITS,
+            limits=Limits(
+                burst_per_second=1_000_000,
+                log_retention_ms=plan.log_retention_ms,
+                dlq_retention_ms=plan.dlq_retention_ms,
+            ),
             node=process.name,
             secret_key=SECRET_KEY,
             max_in_flight=plan.max_in_flight,

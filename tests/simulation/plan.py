@@ -79,6 +79,8 @@ SCALES = (
     ),
 )
 
+FOR_EVER_MS = 400 * DAY_MS
+
 FAULTS = ("kill", "stop", "pause", "cut", "outage", "full", "jump", "slow", "storm", "refuse", "conflict", "crowd")
 FEATURES = (
     "delay",
@@ -93,6 +95,8 @@ FEATURES = (
     "cancel",
     "dlq",
     "steer",
+    "retention",
+    "profile",
 )
 
 
@@ -106,6 +110,8 @@ class Plan:
         failing: how many of the attempts fail, roughly.
         drift: how wrong the steady clock of a node may go.
         max_in_flight, max_per_host, max_pending: bounds of a node.
+        log_retention_ms, dlq_retention_ms: for ever, or shorter than the night between the two halves of the work.
+        night_ms: how long everything is off then.
     """
 
     seed: int
@@ -118,6 +124,9 @@ class Plan:
     max_in_flight: int
     max_per_host: int
     max_pending: int
+    log_retention_ms: int
+    dlq_retention_ms: int
+    night_ms: int
 
     @property
     def is_cluster(self) -> bool:
@@ -141,15 +150,20 @@ def plan_of(seed: int) -> Plan:
     chance = Chance(seed, "plan")
     small = chance.happens(0.3)
     faults = [fault for fault in FAULTS if chance.happens(0.45)]
+    features = frozenset(feature for feature in FEATURES if chance.happens(0.6))
+    is_kept = "retention" not in features
     return Plan(
         seed=seed,
         scale=chance.choices(SCALES, (6, 2, 2))[0],
         nodes=chance.choices((1, 2, 3), (3, 4, 3))[0],
         faults=frozenset() if chance.happens(0.08) else frozenset(faults),
-        features=frozenset(feature for feature in FEATURES if chance.happens(0.6)),
+        features=features,
         failing=chance.choice((0.0, 0.1, 0.3, 0.6)),
         drift=chance.choice((0.0, 0.0001, 0.0004)),
         max_in_flight=chance.choice((3, 8, 20)) if small else 1000,
         max_per_host=chance.choice((1, 2, 5)) if small else 200,
         max_pending=chance.choice((5, 20)) if "crowd" in faults else 10_000,
+        log_retention_ms=FOR_EVER_MS if is_kept else chance.choice((2, 6)) * HOUR_MS,
+        dlq_retention_ms=FOR_EVER_MS if is_kept else chance.choice((2, 12)) * HOUR_MS,
+        night_ms=DAY_MS + chance.randrange(HOUR_MS),
     )

@@ -61,6 +61,7 @@ class Publish:
     dedup: str | None = None
     window_ms: int = 60_000
     schedule: str | None = None
+    jitter_ms: int = 0
     sent: int = 0
     open: int = 0
     lost: int = 0

@@ -12,6 +12,7 @@ from tests.simulation.process import Process
 
 from outrider.domain.errors import Overloaded
 from outrider.domain.instant import Instant
+from outrider.ports import EndedLeases
 from outrider.store.relational import nodes
 from outrider.store.relational.store import RelationalStore
 from outrider.store.relational.transactions import Operation, Shared
@@ -50,7 +51,7 @@ class NodeStore(RelationalStore):
         self._pending = 0
         self.heard: Callable[[], None] = lambda: None
 
-    async def join(self, node: str, now: Instant, until: Instant) -> int:
+    async def join(self, node: str, now: Instant, until: Instant) -> EndedLeases:
         if self._others is None:
             return await super().join(node, now, until)
         return await self._write(lambda connection: nodes.join(_Among(connection.raw), node, now, until))

@@ -13,6 +13,7 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.model import CALLBACK, FAILURE_CALLBACK, Model
 from tests.simulation.node import Node
 from tests.simulation.plan import Plan
+from tests.simulation.profiles import HEADER
 from tests.simulation.records import BACKOFFS, History, Letter, Publish
 from tests.simulation.ticks import ScheduleRule
 from tests.simulation.trace import Trace
@@ -57,6 +58,7 @@ class Producers:
                 ("queue", {"queue", "steer"}, self._steer_queue, 0.8),
                 ("key", {"key", "steer"}, self._steer_key, 0.8),
                 ("schedule", {"schedule"}, self._steer_schedule, 0.8),
+                ("profile", {"profile"}, self._steer_profile, 0.5),
             )
             if needed <= plan.features
         }
@@ -80,9 +82,8 @@ class Producers:
         for queue in self._model.queues.values():
             await self._insist_on(queue.paused, False, "POST", f"/v2/queues/{queue.name}/resume")
         for key in self._model.keys.values():
-            await self.insist("POST", f"/v2/flowControl/{key.name}/resume")
+            await self._insist_on(key.paused, False, "POST", f"/v2/flowControl/{key.name}/resume")
         for schedule in self._model.schedules.values():
-            schedule.begins_anew()
             await self._insist_on(schedule.paused, False, "PATCH", f"/v2/schedules/{schedule.name}/resume")
 
     async def end_schedules(self) -> None:
@@ -254,16 +255,23 @@ class Producers:
         if answer is None:
             return "unknown"
         if answer.status == GONE:
-            self._model.violate("dead letter lost", letter.record.name, "is not in the dead-letter queue")
+            self._model.letter_lost(letter)
+            return "gone"
         return "there" if answer.status == REFUSED else done
 
     async def _steer_queue(self) -> None:
         queue = self._chance.choice(list(self._model.queues.values()))
-        match self._chance.pick({"parallelism": 2, "pause": 1, "resume": 2}):
+        match self._chance.pick({"parallelism": 2, "pause": 1, "resume": 2, "delete": 0.4}):
             case "parallelism":
                 wanted = self._chance.choice((1, 2, 3))
                 body = json.encode({"queueName": queue.name, "parallelism": wanted})
                 await self._change(queue.parallelism, wanted, self._ask("POST", "/v2/queues", [], body))
+            case "delete":
+                # The next message makes it anew, as it was at first.
+                parallelism = queue.parallelism.ask(1, self._loop.ms)
+                asking = self._ask("DELETE", f"/v2/queues/{queue.name}")
+                answer = await self._change(queue.paused, False, asking)
+                _conclude(queue.parallelism, parallelism, answer, self._loop.ms)
             case word:
                 asking = self._ask("POST", f"/v2/queues/{queue.name}/{word}")
                 await self._change(queue.paused, word == "pause", asking)
@@ -276,7 +284,21 @@ class Producers:
             # From now on there are limits that its messages do not say.
             key.is_regular = False
             key.parallelism.ask(max(2, key.limits[0] or 2), self._loop.ms)
-        await self._ask("POST", f"/v2/flowControl/{key.name}/{word}{query}")
+        asking = self._ask("POST", f"/v2/flowControl/{key.name}/{word}{query}")
+        if word in {"pause", "resume", "reset"}:
+            await self._change(key.paused, word == "pause", asking)
+        else:
+            await asking
+
+    async def _steer_profile(self) -> None:
+        profile = self._chance.choice(list(self._model.profiles.values()))
+        value = f"v{self._chance.randrange(1000)}" if self._chance.happens(0.7) else None
+        if value is None:
+            asking = self._ask("DELETE", f"/v2/profiles/{profile.host}")
+        else:
+            body = json.encode({"headers": {HEADER: value}})
+            asking = self._ask("PUT", f"/v2/profiles/{profile.host}", [], body)
+        await self._change(profile.value, value, asking)
 
     async def _steer_schedule(self) -> None:
         schedule = self._chance.choice(list(self._model.schedules.values()))
@@ -289,24 +311,21 @@ class Producers:
                 asking = self._ask("DELETE", f"/v2/schedules/{schedule.name}")
                 await self._change(schedule.exists, False, asking)
             case word:
-                if word == "resume":
-                    schedule.begins_anew()
                 asking = self._ask("PATCH", f"/v2/schedules/{schedule.name}/{word}")
                 await self._change(schedule.paused, word == "pause", asking)
 
     async def _put(self, schedule: ScheduleRule) -> None:
-        schedule.begins_anew()
         publish, headers = self._new_publish((self._chance.choice(URLS),), dedup=False, schedule=schedule.name)
         headers += [("Upstash-Cron", self._plan.scale.cron), ("Upstash-Schedule-Id", schedule.name)]
         if publish.queue is not None:
             headers.append(("Upstash-Queue-Name", publish.queue))
+        if self._chance.happens(0.5):
+            publish.jitter_ms = self._chance.randrange(1, self._plan.scale.period_ms // 2000) * 1000
+            headers.append(("Upstash-Cron-Jitter", f"{publish.jitter_ms // 1000}s"))
         asked = schedule.exists.ask(True, self._loop.ms)
-        span = schedule.overwriting(self._loop.ms)
         asking = self._ask("POST", f"/v2/schedules/{publish.urls[0]}", headers, publish.token.encode())
         answer = await self._change(schedule.paused, False, asking)
         _conclude(schedule.exists, asked, answer, self._loop.ms)
-        if answer is not None:
-            span[1] = self._loop.ms
 
     async def _change(self, history: History[Any], value: object, asking: Awaitable[Answer | None]) -> Answer | None:
         """A request that changes a setting."""

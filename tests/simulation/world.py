@@ -19,9 +19,10 @@ from tests.simulation.model import Model
 from tests.simulation.network import Network
 from tests.simulation.node import BOX
 from tests.simulation.plan import Plan, plan_of
+from tests.simulation.profiles import ProfileRule, host_of
 from tests.simulation.ticks import ScheduleRule
 from tests.simulation.trace import Trace, Violation
-from tests.simulation.workload import TOKEN, Producers
+from tests.simulation.workload import TOKEN, URLS, Producers
 
 import outrider.clock
 from outrider.domain.instant import DAY_MS, SECOND_MS
@@ -119,10 +120,9 @@ class World:
             model.keys[name] = KeyRule(
                 name, parallelism=parallelism, rate=rate, period_ms=period_ms, slack=slack, violate=model.violate
             )
+        model.profiles = {host_of(url): ProfileRule(host_of(url), violate=model.violate) for url in URLS}
         for name in ("s1", "s2"):
-            model.schedules[name] = ScheduleRule(
-                name, plan.scale.period_ms, clocks_jump=plan.clocks_jump, violate=model.violate
-            )
+            model.schedules[name] = ScheduleRule(name, plan.scale.period_ms, violate=model.violate)
 
     def _is_troubled(self, ms: int) -> None:
         self.model.trouble_begins()
@@ -138,14 +138,9 @@ class World:
     async def _play(self) -> None:
         self.cluster.start()
         await self.producers.make_group()
-        harm = asyncio.create_task(self.faults.run())
-        until = self._loop.ms + self._plan.scale.chaos_ms
-        clients = [asyncio.create_task(self.producers.work(until), name=f"client {i}") for i in range(CLIENTS)]
-        while self._loop.ms < until:
-            await self._loop.pause(self._plan.scale.chaos_ms // 6)
-            check_store(self.model)
-        await asyncio.gather(*clients)
-        harm.cancel()
+        await self._work()
+        await self.cluster.sleep(self._plan.night_ms)
+        await self._work()
         self.trace.say("world", "is made whole")
         await self.faults.end()
         await self.producers.open_everything()
@@ -159,6 +154,17 @@ class World:
         )
         for slot in self.cluster.slots:
             await slot.node.engine.check()
+
+    async def _work(self) -> None:
+        """Half of the work, and of what goes wrong meanwhile."""
+        harm = asyncio.create_task(self.faults.run())
+        until = self._loop.ms + self._plan.scale.chaos_ms // 2
+        clients = [asyncio.create_task(self.producers.work(until), name=f"client {i}") for i in range(CLIENTS)]
+        while self._loop.ms < until:
+            await self._loop.pause(self._plan.scale.chaos_ms // 6)
+            check_store(self.model)
+        await asyncio.gather(*clients)
+        harm.cancel()
 
     async def _watch_ticks(self) -> None:
         """Every schedule fires at each of its triggers while nothing goes wrong."""

@@ -43,7 +43,7 @@ def on_raw(store, do):
 
 async def lose_leases(store, now: int = NOW) -> int:
     """No node of these tests is entered, so whoever looks ends their leases: how many."""
-    return await store.recover(now, 1000, dead_before=now)
+    return (await store.recover(now, 1000, dead_before=now)).count
 
 
 async def add_leased(store: Store, **fields) -> Message:

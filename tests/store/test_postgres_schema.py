@@ -14,6 +14,7 @@ from tests.store.postgres_databases import bare_database, fresh_database
 
 from outrider.domain.errors import Misconfigured
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
+from outrider.ports import Applied
 from outrider.store.postgres import PostgresStore
 from outrider.store.postgres.migrations import (
     MIGRATIONS,
@@ -84,6 +85,34 @@ class TestMigrations:
             steps[1] = step("CREATE TABLE b (x int)")
             await migrate(connection, mode, steps)
             assert (await version_of(connection), await tables(connection)) == (3, {"a", "b", "c"})
+
+    @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+    async def test_messages_of_every_older_schema_outlast_an_upgrade_that_is_interrupted(self, url, mode, version):
+        messages = [make_message(), make_leased()]
+        with fresh_database(mode.value) as newest:
+            store = await PostgresStore.open(newest, mode=mode.value)
+            await store.add_tenant(make_tenant(id=TENANT), make_keys())
+            await store.add(messages, NOW)
+            await store.close()
+            async with connected(newest) as new, connected(url) as older:
+                await migrate(older, mode, MIGRATIONS[:version])
+                for table in ("tenants", "messages"):
+                    rows = await new.fetch(f"SELECT * FROM {table}")
+                    await older.copy_records_to_table(table, records=rows, columns=list(rows[0].keys()))
+        async with connected(url) as older:
+            for number in range(version, len(MIGRATIONS)):
+                broken = step(f"{MIGRATIONS[number].text}\n; INSERT INTO missing VALUES (1)")
+                with pytest.raises(asyncpg.UndefinedTableError):
+                    await migrate(older, mode, [*MIGRATIONS[:number], broken])
+                assert await version_of(older) == number
+                await migrate(older, mode, MIGRATIONS[: number + 1])
+        store = await PostgresStore.open(url, mode=mode.value)
+        assert (await store.recover(NOW, 9, dead_before=NOW)).count == 1
+        claimed = await store.claim_due("node_2", NOW, 9)
+        assert [(message.id, message.body) for message in claimed] == [(sent.id, sent.body) for sent in messages]
+        assert all(isinstance(verdict, Applied) for verdict in await store.apply([*map(make_settlement, claimed)], NOW))
+        assert await store.inspect() == []
+        await store.close()
 
     async def test_those_who_migrate_at_once_take_each_step_once(self, url, mode):
         steps = [step(f"CREATE TABLE t{number} (x int)") for number in range(5)]

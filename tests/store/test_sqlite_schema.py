@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.factories import NOW, TENANT
+from tests.factories import NOW, TENANT, make_keys, make_leased, make_message, make_settlement, make_tenant
 
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
-from outrider.ports import SealedKeys
+from outrider.ports import Applied, SealedKeys
 from outrider.store.relational import dead_letters, log
 from outrider.store.relational.cancellations import cancel
 from outrider.store.relational.queries import load_queries
@@ -21,6 +21,10 @@ from outrider.store.sqlite.migrations import MIGRATIONS, load_migrations, migrat
 from outrider.store.sqlite.queries import SQL
 
 PACKAGES = [Path(sys.modules[module].__file__).parent for module in (SqliteStore.__module__, dead_letters.__name__)]
+
+
+def columns(connection, schema, table):
+    return {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?, ?)", (table, schema))}
 
 
 class TestMigrations:
@@ -56,6 +60,36 @@ class TestMigrations:
         assert run_now(get_keys(SqliteConnection(connection), "ten_1")) == SealedKeys(
             "sig_a", "sig_b", standard_webhooks=False
         )
+
+    @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+    async def test_messages_of_every_older_schema_outlast_an_upgrade_that_is_interrupted(self, tmp_path, version):
+        messages = [make_message(), make_leased()]
+        newest, path = tmp_path / "newest.db", tmp_path / "older.db"
+        store = await SqliteStore.open(newest)
+        await store.add_tenant(make_tenant(id=TENANT), make_keys())
+        await store.add(messages, NOW)
+        await store.close()
+        older = sqlite3.connect(path, isolation_level=None)
+        migrate(older, MIGRATIONS[:version])
+        older.execute("ATTACH ? AS newest", (str(newest),))
+        for table in ("tenants", "messages", "events"):
+            kept = ", ".join(sorted(columns(older, "main", table) & columns(older, "newest", table)))
+            older.execute(f"INSERT INTO main.{table} ({kept}) SELECT {kept} FROM newest.{table}")
+        older.execute("DETACH newest")
+        for number in range(version, len(MIGRATIONS)):
+            broken = f"{MIGRATIONS[number]}\n; INSERT INTO missing VALUES (1)"
+            with pytest.raises(sqlite3.OperationalError, match="missing"):
+                migrate(older, [*MIGRATIONS[:number], broken])
+            assert version_of(older) == number
+            migrate(older, MIGRATIONS[: number + 1])
+        older.close()
+        store = await SqliteStore.open(path)
+        assert (await store.recover(NOW, 9, dead_before=NOW)).count == 1
+        claimed = await store.claim_due("node_2", NOW, 9)
+        assert [(message.id, message.body) for message in claimed] == [(sent.id, sent.body) for sent in messages]
+        assert all(isinstance(verdict, Applied) for verdict in await store.apply([*map(make_settlement, claimed)], NOW))
+        assert await store.inspect() == []
+        await store.close()
 
     def test_missing_step_is_an_error(self, tmp_path):
         for name in ("0001_initial.sql", "0003_later.sql"):

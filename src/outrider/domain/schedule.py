@@ -39,6 +39,7 @@ class Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True):
         next_fire_at: when they will next be; None if the expression never fires again.
         last_message_ids: what the last fire published.
         error: why the last fire published nothing, if it should have.
+        overwritten_fired_at: when those last published which this one has overwritten. It is shown to nobody.
     """
 
     id: str
@@ -57,6 +58,12 @@ class Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_fire_at: Instant | None = None
     last_message_ids: tuple[str, ...] = ()
     error: str | None = None
+    overwritten_fired_at: Instant | None = None
+
+    @property
+    def published_until(self) -> Instant:
+        """No trigger whose fire is not later is published again."""
+        return max(self.last_fired_at or 0, self.overwritten_fired_at or 0)
 
 
 class Firing(Struct, frozen=True):
@@ -82,6 +89,30 @@ def first_fire(schedule: Schedule, now: Instant) -> Instant | None:
     return None if trigger is None else _fire_of(schedule, cron, trigger)
 
 
+def overwrite(before: Schedule, after: Schedule) -> Schedule:
+    """`after` in the place of `before`, as which it was created.
+
+    No trigger is published by both, and none is lost between them. One that `before` published, after `after` had been
+    computed or before its clock was set back, is passed over. One that fell due and was not published yet stays
+    due, if both have it: the expression is the same, and `before` was not paused.
+    """
+    next_fire_at, published_until = after.next_fire_at, before.published_until
+    same = (before.cron, before.jitter_ms, before.paused) == (after.cron, after.jitter_ms, after.paused)
+    if next_fire_at is None or before.next_fire_at is None:
+        pass
+    elif same and before.next_fire_at < next_fire_at:
+        next_fire_at = before.next_fire_at
+    elif next_fire_at <= published_until:
+        cron = Cron.parse(after.cron)
+        next_fire_at = _fire_behind(after, cron, _last_fired_trigger(after, cron, published_until), published_until)
+    return structs.replace(
+        after,
+        created_at=before.created_at,
+        next_fire_at=next_fire_at,
+        overwritten_fired_at=published_until or None,
+    )
+
+
 def fire(schedule: Schedule, now: Instant, *, catch_up: bool = True) -> Firing:
     """Advance a schedule whose fire is due, and say whether it publishes; before that, nothing changes.
 
@@ -92,8 +123,7 @@ def fire(schedule: Schedule, now: Instant, *, catch_up: bool = True) -> Firing:
         return Firing(schedule, None)
     cron = Cron.parse(schedule.cron)
     trigger = _last_fired_trigger(schedule, cron, now)
-    following = cron.next_after(now if trigger is None else trigger)
-    next_fire_at = None if following is None else _fire_of(schedule, cron, following)
+    next_fire_at = _fire_behind(schedule, cron, trigger, now)
     if trigger is None or schedule.paused or not _publishes(schedule, cron, trigger, now, catch_up=catch_up):
         return Firing(structs.replace(schedule, next_fire_at=next_fire_at), None)
     advanced = structs.replace(schedule, next_fire_at=next_fire_at, last_fired_at=now, last_message_ids=(), error=None)
@@ -120,10 +150,16 @@ def _last_fired_trigger(schedule: Schedule, cron: Cron, now: Instant) -> Instant
     return trigger
 
 
+def _fire_behind(schedule: Schedule, cron: Cron, trigger: Instant | None, now: Instant) -> Instant | None:
+    """The fire of the trigger that follows the last one, or now if there was none."""
+    following = cron.next_after(now if trigger is None else trigger)
+    return None if following is None else _fire_of(schedule, cron, following)
+
+
 def _publishes(schedule: Schedule, cron: Cron, trigger: Instant, now: Instant, *, catch_up: bool) -> bool:
     fired_at = _fire_of(schedule, cron, trigger)
-    if schedule.last_fired_at is not None and fired_at <= schedule.last_fired_at:
-        return False  # the rules of the time zone have changed since this fire was planned
+    if fired_at <= schedule.published_until:
+        return False  # a clock was set back, or the rules of the time zone have changed since this fire was planned
     late_ms = now - fired_at
     if late_ms <= ON_TIME_MS:
         return True

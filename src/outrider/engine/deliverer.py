@@ -82,7 +82,10 @@ class Deliverer:
         outcome = await self._send(message)
         if outcome is None:
             return None
-        return Attempt(message.id, message.retried, started_at, max(self._clock.now(), started_at), outcome)
+        ended_at = self._clock.now()
+        # The end counts as it is, since the retry is computed from it: a clock that was set back meanwhile must not
+        # delay that by the hour it was set back.
+        return Attempt(message.id, message.retried, min(started_at, ended_at), ended_at, outcome)
 
     async def _send(self, message: Message) -> Outcome | None:
         try:

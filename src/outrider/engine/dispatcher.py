@@ -163,9 +163,10 @@ class Dispatcher:
     async def give_back(self, message: Message) -> None:
         """End the lease of a message that was not attempted; where it is over already, nothing changes."""
         lease = message.lease or self._membership.node
-        await persist(
+        ended = await persist(
             lambda: self._store.give_back(lease, [message.id], self._clock.now()), self._clock, self._observer
         )
+        self._observer.events(ended.canceled)
         self.look()
 
     def review(self) -> None:
@@ -231,7 +232,8 @@ class Dispatcher:
             # What cannot be given back now is when the node leaves, or when it is struck off.
             with suppress(Unavailable):
                 ids = [message.id for message in surplus]
-                await self._store.give_back(self._membership.node, ids, self._clock.now())
+                ended = await self._store.give_back(self._membership.node, ids, self._clock.now())
+                self._observer.events(ended.canceled)
         await self._clock.wait(self._idle, until)
         running = list(self._running)
         for task in running:

@@ -18,7 +18,7 @@ from outrider.domain.errors import Unavailable
 from outrider.domain.instant import Instant
 from outrider.engine.persistence import RETRY_STORE_MS
 from outrider.engine.time_keeper import TimeKeeper
-from outrider.ports import Clock, NodeStore, Observer
+from outrider.ports import Clock, EndedLeases, NodeStore, Observer
 
 BEATS = 3
 """How often a node beats in the time of its lease: one that is late does not cost the lease."""
@@ -113,7 +113,7 @@ class Membership:
     async def leave(self) -> int:
         """End this node's leases and its entry; how many leases. Raises Unavailable."""
         self._until = 0
-        return await self._store.leave(self._node, self._clock.now())
+        return self._told(await self._store.leave(self._node, self._clock.now()))
 
     # Details, in call order
 
@@ -123,7 +123,7 @@ class Membership:
         self._node = node
         self._renew(now)
         self._in_touch_since = self._in_touch_at
-        return ended
+        return self._told(ended)
 
     async def _enter_anew(self) -> None:
         """Go on under another id: the leases of this one were ended, or will be."""
@@ -151,6 +151,12 @@ class Membership:
 
     async def _end_leases(self, *, dead_before: Instant) -> int:
         total = 0
-        while ended := await self._store.recover(self._clock.now(), RECOVER_BATCH, dead_before=dead_before):
+        while ended := self._told(await self._store.recover(self._clock.now(), RECOVER_BATCH, dead_before=dead_before)):
             total += ended
         return total
+
+    def _told(self, ended: EndedLeases) -> int:
+        """How many leases were ended; observers are told of the cancellations that this carried out."""
+        if ended.canceled:
+            self._observer.events(ended.canceled)
+        return ended.count

@@ -26,6 +26,7 @@ from outrider.ports.messages import (
     Verdict,
 )
 from outrider.ports.nodes import (
+    EndedLeases,
     Node,
     NodeStore,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "Clock",
     "DeadLetterStore",
     "Duplicate",
+    "EndedLeases",
     "FlowControlStore",
     "HealthStore",
     "LeaseLost",

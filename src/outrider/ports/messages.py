@@ -12,6 +12,7 @@ from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message
 from outrider.domain.query import Clusters, Count, DeadLetterQuery, LogQuery, MessageFilter, MessageQuery, Page
 from outrider.domain.settlement import Settlement
+from outrider.ports.nodes import EndedLeases
 
 
 class Stored(Struct, frozen=True):
@@ -137,7 +138,7 @@ class MessageStore(Protocol):
         """
         ...
 
-    async def give_back(self, node: str, message_ids: Sequence[str], now: Instant) -> None:
+    async def give_back(self, node: str, message_ids: Sequence[str], now: Instant) -> EndedLeases:
         """Make LEASED messages of the node DUE again, unattempted (CANCELED where that was requested)."""
         ...
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from outrider.domain.event import Event
 from outrider.domain.instant import Instant
 
 
@@ -22,13 +23,24 @@ class Node(Struct, array_like=True, frozen=True):
     until: Instant
 
 
+class EndedLeases(Struct, frozen=True):
+    """Leases that were ended.
+
+    Attributes:
+        canceled: the entries of messages that are CANCELED with it. Whoever ends leases tells observers.
+    """
+
+    count: int = 0
+    canceled: tuple[Event, ...] = ()
+
+
 class NodeStore(Protocol):
     """The nodes of a store. A lease of a node that is not entered here is nobody's, and is ended by whoever looks."""
 
-    async def join(self, node: str, now: Instant, until: Instant) -> int:
+    async def join(self, node: str, now: Instant, until: Instant) -> EndedLeases:
         """Enter a node.
 
-        A store that serves one process alone strikes off all others first, and ends their leases: how many.
+        A store that serves one process alone strikes off all others first, and ends their leases.
         """
         ...
 
@@ -36,14 +48,14 @@ class NodeStore(Protocol):
         """The node lives on. False: it is not entered any more, and its leases were ended or will be."""
         ...
 
-    async def leave(self, node: str, now: Instant) -> int:
-        """The node ends: so do its leases, how many, and its entry."""
+    async def leave(self, node: str, now: Instant) -> EndedLeases:
+        """The node ends: so do its leases and its entry."""
         ...
 
-    async def recover(self, now: Instant, limit: int, *, dead_before: Instant) -> int:
+    async def recover(self, now: Instant, limit: int, *, dead_before: Instant) -> EndedLeases:
         """Strike off nodes that were to beat before `dead_before`, and end up to `limit` leases of nodes not entered.
 
-        How many. Their messages are DUE again, unattempted (CANCELED where that was requested).
+        Their messages are DUE again, unattempted (CANCELED where that was requested).
         """
         ...
 

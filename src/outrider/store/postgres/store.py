@@ -10,7 +10,7 @@ from typing import TypeVar
 from outrider.domain.audit import AuditEntry
 from outrider.domain.errors import Misconfigured
 from outrider.domain.instant import DAY_MS, Instant
-from outrider.ports import Retention
+from outrider.ports import EndedLeases, Retention
 from outrider.store.postgres.database import Database
 from outrider.store.postgres.lanes import Lanes
 from outrider.store.postgres.migrations import Mode
@@ -105,7 +105,7 @@ class PostgresStore(RelationalStore):
 
     # Nodes
 
-    async def join(self, node: str, now: Instant, until: Instant) -> int:
+    async def join(self, node: str, now: Instant, until: Instant) -> EndedLeases:
         return await self._write_apart(lambda connection: nodes.join(connection, node, now, until))
 
     async def beat(self, node: str, now: Instant, until: Instant) -> bool:  # noqa: ARG002 - the port's

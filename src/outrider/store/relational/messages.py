@@ -10,7 +10,7 @@ from outrider.domain.errors import LimitReached
 from outrider.domain.event import Event, EventKind
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message, MessageState
-from outrider.ports import Duplicate, Receipt, Stored
+from outrider.ports import Duplicate, EndedLeases, Receipt, Stored
 from outrider.store.relational.connection import Connection
 from outrider.store.relational.gates import Gates, lock_gates, next_opening
 from outrider.store.relational.rows import event_to_row
@@ -194,18 +194,23 @@ class Leased(Struct, array_like=True, frozen=True):
     """A message that a node holds."""
 
     seq: int
+    id: str
+    tenant: str
     cancel_requested: int
 
 
-async def give_back(connection: Connection, node: str, message_ids: Sequence[str], now: Instant) -> None:
+async def give_back(connection: Connection, node: str, message_ids: Sequence[str], now: Instant) -> EndedLeases:
     """End these leases of the node."""
     if not connection.alone:
         await connection.lock_tenants(await connection.read("gated_tenants", str, ids=message_ids))
-    await end_leases(connection, await connection.read("leased_by_id", Leased, ids=message_ids, node=node), now)
+    leased = await connection.read("leased_by_id", Leased, ids=message_ids, node=node)
+    return await end_leases(connection, leased, now)
 
 
-async def end_leases(connection: Connection, leased: Sequence[Leased], now: Instant) -> None:
+async def end_leases(connection: Connection, leased: Sequence[Leased], now: Instant) -> EndedLeases:
     """What nobody holds any more is DUE again, as it was before; CANCELED where that was requested."""
+    if not leased:
+        return EndedLeases()
     wanted = [row.seq for row in leased if not row.cancel_requested]
     unwanted = [row.seq for row in leased if row.cancel_requested]
     if wanted:
@@ -215,6 +220,14 @@ async def end_leases(connection: Connection, leased: Sequence[Leased], now: Inst
     gates = Gates(connection, now)
     await gates.leave(put_back=wanted, finished=unwanted)
     await gates.close()
+    return EndedLeases(
+        count=len(leased),
+        canceled=tuple(
+            Event(tenant=row.tenant, message_id=row.id, kind=EventKind.CANCELED, time=now)
+            for row in leased
+            if row.cancel_requested
+        ),
+    )
 
 
 async def end_canceled(connection: Connection, seqs: Sequence[int], now: Instant) -> None:

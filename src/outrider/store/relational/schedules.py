@@ -10,7 +10,7 @@ from msgspec import Struct, json, structs
 from outrider.domain.errors import LimitReached, TooMany
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message, MessageState
-from outrider.domain.schedule import Schedule
+from outrider.domain.schedule import Schedule, overwrite
 from outrider.ports import Receipt
 from outrider.store.relational.connection import Connection
 from outrider.store.relational.messages import add
@@ -25,7 +25,7 @@ async def put_schedule(connection: Connection, schedule: Schedule, *, most: int)
         await _check_room(connection, schedule.tenant, most)
         await _write(connection, schedule)
     else:
-        await _write(connection, structs.replace(schedule, created_at=before.created_at))
+        await _write(connection, overwrite(before, schedule))
 
 
 async def change_schedule(

@@ -21,6 +21,7 @@ from outrider.domain.tenant import Tenant, Token
 from outrider.domain.url_group import UrlGroup
 from outrider.ports import (
     Cancellation,
+    EndedLeases,
     LogEntry,
     MessageSummary,
     Node,
@@ -125,8 +126,8 @@ class RelationalStore:
         size = sum(len(message.body) for settlement in settlements for message in settlement.follow_ups)
         return await self._write_shared(_APPLY, (settlements, now), rows=len(settlements), size=size)
 
-    async def give_back(self, node: str, message_ids: Sequence[str], now: Instant) -> None:
-        await self._write(lambda connection: messages.give_back(connection, node, message_ids, now))
+    async def give_back(self, node: str, message_ids: Sequence[str], now: Instant) -> EndedLeases:
+        return await self._write(lambda connection: messages.give_back(connection, node, message_ids, now))
 
     async def get_message(self, tenant: str, message_id: str) -> Message | None:
         return await self._read(lambda connection: messages.get_message(connection, tenant, message_id))
@@ -366,16 +367,16 @@ class RelationalStore:
 
     # Nodes
 
-    async def join(self, node: str, now: Instant, until: Instant) -> int:
+    async def join(self, node: str, now: Instant, until: Instant) -> EndedLeases:
         return await self._write(lambda connection: nodes.join(connection, node, now, until, alone=self._serves_alone))
 
     async def beat(self, node: str, now: Instant, until: Instant) -> bool:  # noqa: ARG002 - the port's
         return await self._write(lambda connection: nodes.beat(connection, node, until))
 
-    async def leave(self, node: str, now: Instant) -> int:
+    async def leave(self, node: str, now: Instant) -> EndedLeases:
         return await self._write(lambda connection: nodes.leave(connection, node, now))
 
-    async def recover(self, now: Instant, limit: int, *, dead_before: Instant) -> int:
+    async def recover(self, now: Instant, limit: int, *, dead_before: Instant) -> EndedLeases:
         return await self._write(lambda connection: nodes.recover(connection, now, limit, dead_before=dead_before))
 
     async def list_nodes(self) -> list[Node]:

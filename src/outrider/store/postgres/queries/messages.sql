@@ -149,9 +149,9 @@ FROM unnest(
 )
 
 -- name: leased_by_id
--- Which of these messages a node holds, and whether their cancellation was requested.
-SELECT coalesce(json_agg(json_build_array(seq, cancel_requested::int)), '[]')::text FROM (
-  SELECT seq, cancel_requested FROM messages
+-- Which of these messages a node holds, as messages.Leased.
+SELECT coalesce(json_agg(json_build_array(seq, id, tenant, cancel_requested::int)), '[]')::text FROM (
+  SELECT seq, id, tenant, cancel_requested FROM messages
   WHERE id = ANY(:ids::text[]) AND finished_at IS NULL AND state = 'leased' AND lease = :node
   ORDER BY seq
   FOR UPDATE

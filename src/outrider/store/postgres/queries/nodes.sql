@@ -33,8 +33,8 @@ WHERE m.state = 'leased' AND m.finished_at IS NULL AND m.lease = ANY(:nodes::tex
 
 -- name: leased_by_nodes
 -- Messages that these hold, as messages.Leased; those that stand at a gate only of these tenants.
-SELECT coalesce(json_agg(json_build_array(seq, cancel_requested::int)), '[]')::text FROM (
-  SELECT m.seq, m.cancel_requested FROM messages AS m
+SELECT coalesce(json_agg(json_build_array(seq, id, tenant, cancel_requested::int)), '[]')::text FROM (
+  SELECT m.seq, m.id, m.tenant, m.cancel_requested FROM messages AS m
   WHERE m.state = 'leased' AND m.finished_at IS NULL AND m.lease = ANY(:nodes::text[])
     AND (m.tenant = ANY(:tenants::text[]) OR NOT EXISTS (SELECT 1 FROM gated AS g WHERE g.message = m.seq))
   ORDER BY m.seq

@@ -80,8 +80,8 @@ FROM settled
 WHERE messages.seq = settled.seq
 
 -- name: leased_by_id
--- Which of these messages a node holds, and whether their cancellation was requested.
-SELECT json_group_array(json_array(seq, cancel_requested)) FROM messages
+-- Which of these messages a node holds, as messages.Leased.
+SELECT json_group_array(json_array(seq, id, tenant, cancel_requested)) FROM messages
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'leased' AND lease = :node
 
 -- name: end_leases

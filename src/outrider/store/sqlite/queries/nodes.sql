@@ -30,8 +30,8 @@ WHERE state = 'leased' AND lease NOT IN (SELECT id FROM nodes)
 
 -- name: leased_by_nodes
 -- Messages that these hold, as messages.Leased.
-SELECT json_group_array(json_array(seq, cancel_requested)) FROM (
-  SELECT seq, cancel_requested FROM messages INDEXED BY messages_leased
+SELECT json_group_array(json_array(seq, id, tenant, cancel_requested)) FROM (
+  SELECT seq, id, tenant, cancel_requested FROM messages INDEXED BY messages_leased
   WHERE state = 'leased' AND lease IN (SELECT value FROM json_each(:nodes))
   LIMIT :limit
 )
