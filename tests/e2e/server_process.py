@@ -94,8 +94,9 @@ class ServerProcess:
         *flags: str,
         environ: dict[str, str] | None = None,
         prefix: tuple[str, ...] = (),
+        allow_networks: str = "127.0.0.0/8",
     ) -> None:
-        reach_loopback = ("--allow-http", "--allow-networks", "127.0.0.0/8") if mode == "serve" else ()
+        reach_loopback = ("--allow-http", "--allow-networks", allow_networks) if mode == "serve" else ()
         self.data = data
         self.mode = mode
         self.url = ""

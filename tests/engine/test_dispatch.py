@@ -14,15 +14,30 @@ from outrider.domain.query import MessageFilter
 
 async def test_window_bounds_what_is_attempted_at_once(make_world):
     world = await make_world(max_in_flight=3, max_in_flight_per_host=3)
+    urls = [f"https://h{number}.example/x" for number in range(10)]
+    releases = [world.destinations.hang(url) for url in urls]
+    for url in urls:
+        await world.publish(url)
+    await world.rest()
+    assert len(world.destinations.calls) == 3
+    assert world.engine.dispatcher.in_flight == 3
+    for release in releases:
+        release.set()
+    for _ in range(5):
+        await world.rest()
+    assert len(world.destinations.calls) == 10
+
+
+async def test_host_may_hold_as_much_as_is_left_for_others(make_world):
+    world = await make_world(max_in_flight=6, max_in_flight_per_host=6)
     release = world.destinations.hang("https://a.example/x")
     for _ in range(10):
         await world.publish("https://a.example/x")
     await world.rest()
     assert len(world.destinations.calls) == 3
-    assert world.engine.dispatcher.in_flight == 3
     release.set()
-    await world.rest()
-    await world.rest()
+    for _ in range(5):
+        await world.rest()
     assert len(world.destinations.calls) == 10
     assert world.destinations.most_concurrent["https://a.example/x"] == 3
 

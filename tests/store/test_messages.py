@@ -7,6 +7,7 @@ from msgspec import structs
 from tests.factories import (
     NODE,
     NOW,
+    TENANT,
     make_callback,
     make_deduplicated,
     make_leased,
@@ -19,6 +20,7 @@ from outrider.domain.event import EventKind as E
 from outrider.domain.message import DeduplicationKey, MessageState
 from outrider.domain.options import DeliveryOptions, FlowControl, Redaction
 from outrider.ports import Duplicate, Stored
+from outrider.store.relational import turns
 
 EVERYTHING = make_message(
     url="https://user@A.example:8443/a/b%20c?x=1&y=ü",
@@ -220,3 +222,75 @@ class TestLeases:
             MessageState.DUE,
         ]
         assert await kinds(store, unwanted) == [E.CREATED, E.CANCEL_REQUESTED, E.CANCELED]
+
+
+class TestTurns:
+    """Claims with `after`: by tenant and host."""
+
+    async def test_each_lane_gives_as_many_and_its_earliest_first(self, store):
+        many = [make_message(url="https://many.example/", due_at=NOW - 99 + n) for n in range(9)]
+        few = [make_message(url="https://few.example/", due_at=NOW - n) for n in range(3)]
+        others = [make_message(tenant=OTHER_TENANT, due_at=NOW - 5) for _ in range(2)]
+        await store.add([*many, *few, *others], NOW)
+        claimed = await store.claim_due(NODE, NOW, 6, after=("", ""))
+        assert [m.id for m in claimed] == [m.id for m in (few[2], few[1], many[0], many[1], *others)]
+        assert {m.state for m in claimed} == {MessageState.LEASED}
+
+    async def test_what_a_lane_does_not_have_others_give(self, store):
+        many = [make_message(url="https://many.example/") for _ in range(9)]
+        few = make_message(url="https://few.example/")
+        await store.add([*many, few], NOW)
+        claimed = await store.claim_due(NODE, NOW, 8, after=("", ""))
+        assert {m.id for m in claimed} == {few.id, *(m.id for m in many[:7])}
+
+    async def test_claims_go_on_in_a_circle(self, store):
+        messages = [make_message(url=f"https://{name}.example/") for name in "abcd" for _ in range(2)]
+        await store.add(messages, NOW)
+        after, hosts = ("", ""), []
+        for _ in range(4):
+            claimed = await store.claim_due(NODE, NOW, 2, after=after)
+            after = (claimed[-1].tenant, claimed[-1].host)
+            hosts.append("".join(sorted(message.host[0] for message in claimed)))
+        assert hosts == ["ab", "cd", "ab", "cd"]
+        assert await store.claim_due(NODE, NOW, 2, after=after) == []
+
+    async def test_excluded_hosts_and_what_is_not_due_are_left_out(self, store):
+        dead = [make_message(url="https://dead.example/", due_at=NOW - 9) for _ in range(3)]
+        fine = make_message(url="https://fine.example/")
+        later = make_message(url="https://later.example/", due_at=NOW + 7)
+        await store.add([*dead, fine, later], NOW)
+        excluded = frozenset({"dead.example"})
+        assert [m.id for m in await store.claim_due(NODE, NOW, 9, excluded, after=("", ""))] == [fine.id]
+        assert await store.claim_due(NODE, NOW, 9, excluded, after=("", "")) == []
+        assert await store.next_due_at(excluded) == NOW + 7
+
+    async def test_more_lanes_than_one_look_sees_hide_nothing(self, store, monkeypatch):
+        monkeypatch.setattr(turns, "LANES", 3)
+        parked = [make_message(url=f"https://b{n}.example/", due_at=NOW + 9) for n in range(5)]
+        due = [make_message(url=f"https://{name}.example/") for name in "ac"]
+        await store.add([*parked, *due], NOW)
+        excluded = frozenset({"c.example"})
+        claimed = []
+        while some := await store.claim_due(NODE, NOW, 9, after=(TENANT, "b0.example")):
+            claimed += some
+        assert {m.id for m in claimed} == {m.id for m in due}
+        await store.give_back(NODE, [m.id for m in due], NOW)
+        assert [m.host for m in await store.claim_due(NODE, NOW, 9, excluded, after=("", ""))] == ["a.example"]
+        assert await store.next_due_at(excluded) == NOW + 9
+
+    async def test_nodes_that_claim_at_once_share(self, store):
+        await store.add([make_message(url=f"https://{n % 3}.example/") for n in range(30)], NOW)
+        claimed = []
+        for _ in range(5):
+            claims = await asyncio.gather(*(store.claim_due(f"node_{n}", NOW, 7, after=("", "")) for n in range(4)))
+            claimed += [message.id for claim in claims for message in claim]
+        assert len(claimed) == len(set(claimed)) == 30
+
+    async def test_limits_of_keys_hold(self, store):
+        control = FlowControl("k", parallelism=2)
+        keyed = [make_message(flow_control=control, url=f"https://{n}.example/", due_at=NOW + 5) for n in range(6)]
+        await store.add([*keyed, make_message(due_at=NOW + 5)], NOW)
+        claimed = await store.claim_due(NODE, NOW + 5, 9, after=("", ""))
+        assert [m.options.flow_control for m in claimed].count(control) == 2
+        assert len(claimed) == 3
+        assert await store.claim_due(NODE, NOW + 5, 9, after=("", "")) == []

@@ -69,6 +69,7 @@ class Deliverer:
             self._observer.note("attempt_overtaken", message_id=message.id)
             await self._dispatcher.give_back(message)
             return
+        self._dispatcher.learn(message, attempt)
         settlement = self._report(message, attempt, settle(message, attempt))
         (verdict,) = await persist(
             lambda: self._store.apply((settlement,), self._clock.now()), self._clock, self._observer

@@ -5,8 +5,9 @@ The dispatcher holds a window of leased messages, never the backlog. New message
 became due with time is claimed from the store by `run`.
 
 Bounds: `max_in_flight` messages in all, `max_per_host` attempts at once for a destination
-host. A claim may bring more of one host than that; the surplus waits here, and the host is
-left out of further claims until it has drained, so that a slow host never fills the window.
+host, and for each host its share of what is left (`domain/shares.py`). A claim may bring more of one
+host than that; the surplus waits here, and the host is left out of further claims until it has
+drained. While more is due than fits, claims take turns among tenants and hosts.
 
 No attempt starts once the node's lease is over: another node may have the message by then. What is
 held waits until the lease runs again, or is let go of when the node was struck off.
@@ -22,13 +23,16 @@ from typing import Protocol
 
 from msgspec import structs
 
+from outrider.domain.attempt import Attempt
 from outrider.domain.errors import Unavailable
 from outrider.domain.instant import SECOND_MS, Instant
 from outrider.domain.message import Message, MessageState
 from outrider.domain.settlement import Settlement
+from outrider.domain.shares import Shares, shows_trouble
 from outrider.engine.membership import Membership
 from outrider.engine.persistence import RETRY_STORE_MS, persist
 from outrider.engine.watch import Watch
+from outrider.engine.window import Host, Window
 from outrider.ports import Clock, MessageStore, NodeStore, Observer
 
 Deliver = Callable[[Message], Awaitable[None]]
@@ -66,12 +70,10 @@ class Dispatcher:
         self._observer = observer
         self._membership = membership
         self._poll_ms = poll_ms
-        self._window = max_in_flight
-        self._max_per_host = min(max_per_host, max_in_flight)
+        self._window = Window(Shares(max_in_flight, min(max_per_host, max_in_flight)))
         self._deliver: Deliver = _not_started
-        self._held = 0
-        self._hosts: dict[str, _Host] = {}
-        self._saturated: set[str] = set()
+        self._after = ("", "")
+        self._somebody_waits = False
         self._running: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -101,7 +103,8 @@ class Dispatcher:
         host = message.host
         if not self._has_room(host) or not self._membership.holds(now):
             return message
-        self._hold(host)
+        self._window.hold(host)
+        self._idle.clear()
         return structs.replace(message, state=MessageState.LEASED, lease=self._membership.node)
 
     def accept(self, offered: Message, stored: Message | None) -> None:
@@ -115,7 +118,7 @@ class Dispatcher:
             self._attempt(stored)
             return
         if offered.state is MessageState.LEASED:
-            self._release(self._hosts[offered.host])
+            self._release(self._window.hosts[offered.host])
         if stored is not None and stored.state is MessageState.DUE:
             self.expect(stored.due_at)
             now = self._clock.now()
@@ -125,7 +128,7 @@ class Dispatcher:
     def abandon(self, offered: Message) -> None:
         """Nobody knows whether the offered message was stored; if it was, it is given back to be claimed."""
         if offered.state is MessageState.LEASED:
-            self._start(self._hosts[offered.host], offered, self.give_back)
+            self._start(self._window.hosts[offered.host], offered, self.give_back)
 
     def expect(self, due_at: Instant) -> None:
         """Something in the store is due then, perhaps."""
@@ -143,6 +146,12 @@ class Dispatcher:
         ):
             self.look()
 
+    def learn(self, message: Message, attempt: Attempt) -> None:
+        """How the destination fares: hosts in trouble may hold less."""
+        troubled = shows_trouble(attempt)
+        if (troubled or self._window.has_troubled) and self._window.learn(message.host, troubled=troubled):
+            self._wake.set()
+
     def look(self) -> None:
         """Something was changed that may let through what a queue or a key held back."""
         self.expect(self._clock.now())
@@ -155,7 +164,7 @@ class Dispatcher:
     def withdraw(self, message_ids: Iterable[str]) -> None:
         """Give back those that are held but whose attempt has not started (they were cancelled)."""
         wanted = set(message_ids)
-        for host in self._hosts.values():
+        for host in self._window.hosts.values():
             for message in [held for held in host.surplus if held.id in wanted]:
                 host.surplus.remove(message)
                 self._start(host, message, self.give_back)
@@ -174,7 +183,7 @@ class Dispatcher:
 
         What is held under a former id is let go of: its lease is ended, and it is claimed like any other.
         """
-        for host in list(self._hosts.values()):
+        for host in list(self._window.hosts.values()):
             waiting = len(host.surplus)
             host.surplus = deque(held for held in host.surplus if held.lease == self._membership.node)
             for _ in range(waiting - len(host.surplus)):
@@ -205,7 +214,7 @@ class Dispatcher:
                 continue
             if claimed_all:
                 await self._clock.wait(self._wake, self._until())
-            elif self._held >= self._window:
+            elif self._window.is_full:
                 await self._wake.wait()
 
     def stop(self) -> None:
@@ -224,7 +233,7 @@ class Dispatcher:
     async def drain(self, until: Instant) -> None:
         """After `stop`: let attempts that run end by then, and give back the rest."""
         surplus = []
-        for host in list(self._hosts.values()):
+        for host in list(self._window.hosts.values()):
             while host.surplus:
                 surplus.append(host.surplus.popleft())
                 self._release(host)
@@ -243,34 +252,41 @@ class Dispatcher:
     @property
     def max_in_flight(self) -> int:
         """How many messages may be held."""
-        return self._window
+        return self._window.size
 
     @property
     def in_flight(self) -> int:
         """How many messages are held."""
-        return self._held
+        return self._window.held
 
     # Details, in call order
 
     async def _claim(self) -> bool:
         """Claim one batch; whether that was all that is due (of hosts that have room)."""
-        room = min(self._window - self._held, CLAIM_BATCH)
+        room = min(self._window.room_for_claim(), CLAIM_BATCH)
         if room <= 0:
             self._fall_behind()
             return False
-        excluded = frozenset(self._saturated)
+        excluded = self._window.leave_out()
         now = self._clock.now()
-        self._held += room
+        each = self._window.room_for_lane()
+        takes_turns = self._behind or self._somebody_waits or bool(excluded) or each is not None
+        after = self._after if takes_turns else None
+        self._somebody_waits = bool(excluded)
+        self._window.held += room
         self._idle.clear()
         claimed: list[Message] = []
         try:
-            claimed = await self._store.claim_due(self._membership.node, now, room, excluded)
+            claimed = await self._store.claim_due(self._membership.node, now, room, excluded, after=after, each=each)
         finally:
-            self._held -= room
+            self._window.held -= room
             self._check_idle()
         for message in claimed:
-            self._hold(message.host)
+            self._window.hold(message.host)
+            self._idle.clear()
             self._attempt(message)
+        if claimed:
+            self._after = (claimed[-1].tenant, claimed[-1].host)
         if len(claimed) == room:
             self._fall_behind()
             return False
@@ -296,24 +312,26 @@ class Dispatcher:
 
     def _attempt(self, message: Message) -> None:
         """Attempt a message that is held, now or when its host has room and the node's lease runs."""
-        host = self._hosts[message.host]
+        host = self._window.hosts[message.host]
         if message.lease != self._membership.node:
             self._release(host)
             return
         host.surplus.append(message)
         self._attempt_surplus(host)
 
-    def _attempt_surplus(self, host: _Host) -> None:
-        while host.surplus and host.attempting < self._max_per_host and self._membership.holds(self._clock.now()):
+    def _attempt_surplus(self, host: Host) -> None:
+        while (
+            host.surplus and host.attempting < self._window.most_per_host and self._membership.holds(self._clock.now())
+        ):
             self._start(host, host.surplus.popleft(), self._deliver)
 
-    def _start(self, host: _Host, message: Message, step: Deliver) -> None:
+    def _start(self, host: Host, message: Message, step: Deliver) -> None:
         host.attempting += 1
         task = asyncio.create_task(self._run(host, message, step), name=message.id)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _run(self, host: _Host, message: Message, step: Deliver) -> None:
+    async def _run(self, host: Host, message: Message, step: Deliver) -> None:
         try:
             await step(message)
         except Exception as fault:  # noqa: BLE001 - whatever it was, this message's place must not leak
@@ -321,56 +339,24 @@ class Dispatcher:
         finally:
             self._ended(host)
 
-    def _ended(self, host: _Host) -> None:
+    def _ended(self, host: Host) -> None:
         host.attempting -= 1
         self._release(host)
         if self._accepting:
             self._attempt_surplus(host)
 
-    def _hold(self, name: str) -> None:
-        host = self._hosts.get(name)
-        if host is None:
-            host = self._hosts[name] = _Host(name)
-        host.held += 1
-        self._held += 1
-        self._idle.clear()
-        if host.held >= self._max_per_host:
-            self._saturated.add(name)
-
-    def _release(self, host: _Host) -> None:
-        host.held -= 1
-        self._held -= 1
-        if not host.held:
-            del self._hosts[host.name]
-        if host.name in self._saturated and host.held < self._max_per_host and not host.surplus:
-            self._saturated.discard(host.name)
-            self._wake.set()
-        elif self._behind:
+    def _release(self, host: Host) -> None:
+        if self._window.release(host) or self._behind:
             self._wake.set()
         self._check_idle()
 
     def _has_room(self, name: str) -> bool:
         """Whether a message to the host that is due now can be attempted at once."""
-        if not self._accepting or self._behind or self._held >= self._window:
-            return False
-        host = self._hosts.get(name)
-        return host is None or host.held < self._max_per_host
+        return self._accepting and not self._behind and not self._window.is_full and self._window.has_room(name)
 
     def _check_idle(self) -> None:
-        if self._held == 0:
+        if self._window.held == 0:
             self._idle.set()
-
-
-class _Host:
-    """What is held of one destination host."""
-
-    __slots__ = ("attempting", "held", "name", "surplus")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.held = 0
-        self.attempting = 0
-        self.surplus: deque[Message] = deque()
 
 
 async def _not_started(message: Message) -> None:

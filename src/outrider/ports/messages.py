@@ -121,9 +121,21 @@ class MessageStore(Protocol):
         ...
 
     async def claim_due(
-        self, node: str, now: Instant, limit: int, excluding_hosts: frozenset[str] = frozenset()
+        self,
+        node: str,
+        now: Instant,
+        limit: int,
+        excluding_hosts: frozenset[str] = frozenset(),
+        *,
+        after: tuple[str, str] | None = None,
+        each: int | None = None,
     ) -> list[Message]:
-        """Lease up to `limit` DUE messages with `due_at <= now` to the node, earliest first."""
+        """Lease up to `limit` DUE messages with `due_at <= now` to the node, earliest first.
+
+        With `after`, a tenant and a host, claims take turns: as many messages of each tenant at each host, the
+        earliest of them first, beginning with whose names follow those, in a circle, and at most `each` of them.
+        Fewer than `limit` may come while more is due; `next_due_at` says so.
+        """
         ...
 
     async def next_due_at(self, excluding_hosts: frozenset[str] = frozenset()) -> Instant | None:

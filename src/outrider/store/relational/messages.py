@@ -14,6 +14,7 @@ from outrider.ports import Duplicate, EndedLeases, Receipt, Stored
 from outrider.store.relational.connection import Connection
 from outrider.store.relational.gates import Gates, lock_gates, next_opening
 from outrider.store.relational.rows import event_to_row
+from outrider.store.relational.turns import FIRST, Candidate, Lane, look_at_lanes, take_turns
 from outrider.store.relational.usage import Tally
 
 Batch = tuple[Sequence[Message], Instant, int | None]
@@ -144,10 +145,28 @@ def _admit(message: Message, now: Instant, memory: _Memory, fresh: list[Message]
 
 
 async def claim_due(
-    connection: Connection, node: str, now: Instant, limit: int, excluding_hosts: frozenset[str]
+    connection: Connection,
+    node: str,
+    now: Instant,
+    limit: int,
+    excluding_hosts: frozenset[str],
+    *,
+    after: Lane | None = None,
+    each: int | None = None,
 ) -> list[Message]:
-    """Lease what is due and may pass, earliest first."""
-    excluded = sorted(excluding_hosts)
+    """Lease what is due and may pass: the earliest, or by turns from the lane that follows `after`."""
+    if after is not None:
+        fronts = await look_at_lanes(connection, after, excluding_hosts)
+        lanes = fronts.due(now)
+        if lanes or fronts.all:
+            candidates = await take_turns(connection, lanes, now, room=limit, most=each or limit)
+            return await _claim_candidates(connection, node, now, candidates)
+    return await _claim_earliest(connection, node, now, limit, sorted(excluding_hosts))
+
+
+async def _claim_earliest(
+    connection: Connection, node: str, now: Instant, limit: int, excluded: list[str]
+) -> list[Message]:
     gates = Gates(connection, now)
     tenants: list[str] = []
     if not connection.alone:
@@ -159,11 +178,7 @@ async def claim_due(
     look_at = limit
     for _ in range(CLAIM_ROUNDS):
         due = await connection.read("find_due", int, now=now, excluded_hosts=excluded, limit=look_at, tenants=tenants)
-        messages = await connection.read_messages(due)
-        passing = await gates.ask(messages, due, limit - len(claimed))
-        if passing:
-            await connection.execute("lease", node=node, seqs=passing)
-            claimed += [structs.replace(messages[seq], state=MessageState.LEASED, lease=node) for seq in passing]
+        claimed += await _lease(connection, gates, node, due, limit - len(claimed))
         if len(claimed) == limit or len(due) < look_at:
             break
         look_at = max(limit - len(claimed), CLAIM_LOOK)
@@ -171,11 +186,39 @@ async def claim_due(
     return claimed
 
 
+async def _claim_candidates(
+    connection: Connection, node: str, now: Instant, candidates: Sequence[Candidate]
+) -> list[Message]:
+    """Lease those that are still due. They were looked up first: they tell which locks it takes."""
+    gates = Gates(connection, now)
+    due = [candidate.seq for candidate in candidates]
+    tenants: list[str] = []
+    if not connection.alone:
+        opening = await connection.read("claim_tenants", str, now=now, excluded_hosts=[], limit=0)
+        tenants = [*opening, *(one.tenant_of_key for one in candidates if one.tenant_of_key is not None)]
+        await connection.lock_tenants(tenants)
+        free = set(await connection.read("take_due", int, seqs=due)) if due else set()
+        due = [seq for seq in due if seq in free]
+    if connection.alone or tenants:
+        await gates.open_due(tenants)
+    claimed = await _lease(connection, gates, node, due, len(due))
+    await gates.close()
+    return claimed
+
+
+async def _lease(connection: Connection, gates: Gates, node: str, due: Sequence[int], room: int) -> list[Message]:
+    """Those of the due messages that may pass, in order, up to `room`, now leased to the node."""
+    messages = await connection.read_messages(due)
+    passing = await gates.ask(messages, due, room)
+    if passing:
+        await connection.execute("lease", node=node, seqs=passing)
+    return [structs.replace(messages[seq], state=MessageState.LEASED, lease=node) for seq in passing]
+
+
 async def next_due_at(connection: Connection, excluding_hosts: frozenset[str]) -> Instant | None:
     """When a claim may next find something."""
-    row = await connection.row("next_due_at", excluded_hosts=sorted(excluding_hosts))
     opening = await next_opening(connection)
-    due_at = None if row is None else row[0]
+    due_at = await _next_due_at(connection, excluding_hosts)
     return min((at for at in (opening, due_at) if at is not None), default=None)
 
 
@@ -188,6 +231,15 @@ async def make_due(connection: Connection, tenant: str, message_id: str, now: In
     event = Event(tenant=tenant, message_id=message_id, kind=EventKind.RETRY, time=now, next_delivery_at=now)
     await connection.insert("insert_events", [event_to_row(row[0], event)])
     return True
+
+
+async def _next_due_at(connection: Connection, excluding_hosts: frozenset[str]) -> Instant | None:
+    if excluding_hosts:
+        fronts = await look_at_lanes(connection, FIRST, excluding_hosts)
+        if fronts.all:
+            return fronts.next_due_at()
+    row = await connection.row("next_due_at", excluded_hosts=sorted(excluding_hosts))
+    return None if row is None else row[0]
 
 
 class Leased(Struct, array_like=True, frozen=True):

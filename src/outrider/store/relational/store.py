@@ -115,9 +115,18 @@ class RelationalStore:
         return await self._write_shared(_ADD, (messages, now, per_day), rows=len(messages), size=size)
 
     async def claim_due(
-        self, node: str, now: Instant, limit: int, excluding_hosts: frozenset[str] = frozenset()
+        self,
+        node: str,
+        now: Instant,
+        limit: int,
+        excluding_hosts: frozenset[str] = frozenset(),
+        *,
+        after: tuple[str, str] | None = None,
+        each: int | None = None,
     ) -> list[Message]:
-        return await self._write(lambda connection: messages.claim_due(connection, node, now, limit, excluding_hosts))
+        return await self._write(
+            lambda connection: messages.claim_due(connection, node, now, limit, excluding_hosts, after=after, each=each)
+        )
 
     async def next_due_at(self, excluding_hosts: frozenset[str] = frozenset()) -> Instant | None:
         return await self._read(lambda connection: messages.next_due_at(connection, excluding_hosts))

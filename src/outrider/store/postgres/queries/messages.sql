@@ -66,6 +66,49 @@ SELECT coalesce(json_agg(seq), '[]')::text FROM (
   FOR UPDATE SKIP LOCKED
 ) AS due
 
+-- name: find_lanes
+-- The earliest message of each tenant at each host, due now or later, of those after one: [tenant, host, due_at].
+WITH RECURSIVE fronts AS (
+  (SELECT tenant, host, due_at, 1 AS number FROM messages
+    WHERE state = 'due' AND finished_at IS NULL AND (tenant, host) > (:tenant::text, :host::text)
+    ORDER BY tenant, host, due_at, seq
+    LIMIT 1)
+  UNION ALL
+  SELECT next.tenant, next.host, next.due_at, fronts.number + 1
+  FROM fronts CROSS JOIN LATERAL (
+    SELECT m.tenant, m.host, m.due_at FROM messages AS m
+    WHERE m.state = 'due' AND m.finished_at IS NULL AND (m.tenant, m.host) > (fronts.tenant, fronts.host)
+    ORDER BY m.tenant, m.host, m.due_at, m.seq
+    LIMIT 1
+  ) AS next
+  WHERE fronts.number < :most::int
+)
+SELECT coalesce(json_agg(json_build_array(tenant, host, due_at) ORDER BY number), '[]')::text FROM fronts
+
+-- name: due_in_lanes
+-- The earliest due messages of each of these [tenant, host], as turns.Candidate, but for those already taken.
+SELECT coalesce(json_agg(
+  json_build_array(m.seq, lane.place - 1, CASE WHEN m.flow_key IS NULL THEN NULL ELSE lane.tenant END)
+  ORDER BY lane.place, m.due_at, m.seq
+), '[]')::text
+FROM unnest(:lanes.1::text[], :lanes.2::text[]) WITH ORDINALITY AS lane (tenant, host, place)
+CROSS JOIN LATERAL (
+  SELECT seq, due_at, flow_key FROM messages
+  WHERE state = 'due' AND finished_at IS NULL
+    AND tenant = lane.tenant AND host = lane.host AND due_at <= :now
+  ORDER BY due_at, seq
+  LIMIT :each OFFSET :taken
+) AS m
+
+-- name: take_due
+-- Those of these messages that are still due and that nobody else is taking.
+SELECT coalesce(json_agg(seq), '[]')::text FROM (
+  SELECT seq FROM messages
+  WHERE seq = ANY(:seqs::bigint[]) AND state = 'due' AND finished_at IS NULL
+  ORDER BY seq
+  FOR UPDATE SKIP LOCKED
+) AS due
+
 -- name: next_due_at
 -- When the next of the other hosts is due.
 SELECT due_at FROM messages

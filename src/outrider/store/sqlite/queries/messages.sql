@@ -37,6 +37,40 @@ SELECT json_group_array(seq) FROM (
   LIMIT :limit
 )
 
+-- name: find_lanes
+-- The earliest message of each tenant at each host, due now or later, of those after one: [tenant, host, due_at].
+WITH RECURSIVE fronts (seq, tenant, host, due_at) AS (
+  SELECT * FROM (
+    SELECT seq, tenant, host, due_at FROM messages
+    WHERE state = 'due' AND (tenant, host) > (:tenant, :host)
+    ORDER BY tenant, host, due_at, seq
+    LIMIT 1
+  )
+  UNION ALL
+  SELECT next.seq, next.tenant, next.host, next.due_at
+  FROM fronts CROSS JOIN messages AS next ON next.seq = (
+    SELECT m.seq FROM messages AS m
+    WHERE m.state = 'due' AND (m.tenant, m.host) > (fronts.tenant, fronts.host)
+    ORDER BY m.tenant, m.host, m.due_at, m.seq
+    LIMIT 1
+  )
+  LIMIT :most
+)
+SELECT json_group_array(json_array(tenant, host, due_at)) FROM fronts
+
+-- name: due_in_lanes
+-- The earliest due messages of each of these [tenant, host], as turns.Candidate, but for those already taken.
+SELECT json_group_array(json_array(seq, lane, tenant_of_key)) FROM (
+  SELECT m.seq, lane.key AS lane, iif(m.flow_key IS NULL, NULL, m.tenant) AS tenant_of_key
+  FROM json_each(:lanes) AS lane CROSS JOIN messages AS m ON m.seq IN (
+    SELECT seq FROM messages
+    WHERE state = 'due' AND tenant = lane.value ->> 0 AND host = lane.value ->> 1 AND due_at <= :now
+    ORDER BY due_at, seq
+    LIMIT :each OFFSET :taken
+  )
+  ORDER BY lane.key, m.due_at, m.seq
+)
+
 -- name: next_due_at
 -- When the next of the other hosts is due.
 SELECT due_at FROM messages

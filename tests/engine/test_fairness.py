@@ -1,0 +1,133 @@
+"""One bad neighbour hurts nobody: dead and slow hosts, and tenants with much to send, beside others."""
+
+from tests.factories import make_message
+
+from outrider.domain.attempt import Response, TimedOut, judge
+from outrider.domain.message import new_id
+
+TIMEOUT_MS = 30_000
+
+
+def time_out(world, url: str) -> None:
+    """Never answer there; an attempt takes its whole time."""
+
+    async def behave(_):
+        await world.clock.sleep_until(world.clock.now() + TIMEOUT_MS)
+        return TimedOut(TIMEOUT_MS, "no answer")
+
+    world.destinations.behave(url, behave)
+
+
+def answer_after(world, url: str, ms: int) -> None:
+    async def behave(_):
+        await world.clock.sleep_until(world.clock.now() + ms)
+        return judge(Response(200))
+
+    world.destinations.behave(url, behave)
+
+
+async def publish_many(world, url: str, count: int) -> None:
+    """In one go, without retries."""
+    for start in range(0, count, 500):
+        requests = [world.request(url, retries=0) for _ in range(min(500, count - start))]
+        await world.engine.publisher.publish_batch(requests)
+
+
+async def park_many(world, tenant: str, url: str, count: int, due_at: int) -> None:
+    """Store messages that are due then."""
+    for start in range(0, count, 1000):
+        messages = [
+            make_message(id=new_id("msg", due_at), tenant=tenant, url=url, due_at=due_at)
+            for _ in range(min(1000, count - start))
+        ]
+        await world.store.add(messages, world.clock.now())
+    world.engine.dispatcher.look()
+
+
+def calls_to(world, part: str) -> int:
+    return sum(part in call.url for call in world.destinations.calls)
+
+
+async def test_thirty_dead_hosts_leave_room_for_healthy_ones(make_world):
+    world = await make_world(max_in_flight=200, max_in_flight_per_host=100)
+    for number in range(30):
+        time_out(world, f"https://dead{number}.example/")
+        await publish_many(world, f"https://dead{number}.example/", 200)
+    await world.rest()
+    assert world.engine.dispatcher.in_flight <= 185, "they hold places, and leave some"
+    for number in range(20):
+        await world.publish(f"https://healthy{number}.example/")
+    await world.rest()
+    assert calls_to(world, "healthy") == 20, "before any of the dead ones has timed out"
+    await world.clock.advance(2 * TIMEOUT_MS)
+    assert world.engine.dispatcher.in_flight <= 150, "they are known now"
+    for number in range(20):
+        await world.publish(f"https://healthy{number}.example/")
+    await world.rest()
+    assert calls_to(world, "healthy") == 40
+
+
+async def test_more_dead_hosts_than_the_window_has_places_leave_a_quarter(make_world):
+    world = await make_world(max_in_flight=20, max_in_flight_per_host=10)
+    for number in range(60):
+        time_out(world, f"https://dead{number}.example/")
+        await publish_many(world, f"https://dead{number}.example/", 3)
+    for _ in range(4):
+        await world.clock.advance(TIMEOUT_MS)
+    assert world.engine.dispatcher.in_flight == 15
+    answer_after(world, "https://healthy.example/", 10)
+    await publish_many(world, "https://healthy.example/", 20)
+    await world.clock.advance(1_000)
+    assert calls_to(world, "healthy") == 20
+
+
+async def test_host_that_answers_late_counts_as_one_in_trouble_until_it_is_quick(make_world):
+    world = await make_world(max_in_flight=20, max_in_flight_per_host=20)
+    urls = [f"https://slow{number}.example/" for number in range(20)]
+    for url in urls:
+        answer_after(world, url, 6_000)
+        await publish_many(world, url, 20)
+    await world.clock.advance(12_500)
+    assert world.engine.dispatcher.in_flight == 15, "three quarters of the window"
+    for url in urls:
+        answer_after(world, url, 4_000)
+    await world.clock.advance(10_000)
+    assert world.engine.dispatcher.in_flight == 20
+
+
+async def test_dead_host_with_a_backlog_delays_no_other(make_world):
+    """Whatever waits for the dead one: each healthy message is attempted at once, by its publish alone."""
+    world = await make_world(max_in_flight=1000, max_in_flight_per_host=200)
+    time_out(world, "https://dead.example/")
+    await publish_many(world, "https://dead.example/", 10_000)
+    await world.clock.advance(1_000)
+    assert calls_to(world, "dead") == 200
+    for number in range(100):
+        await world.publish(f"https://healthy{number}.example/")
+        assert world.engine.dispatcher.in_flight > 200, "it is held before its publish is answered"
+        await world.rest()
+        assert calls_to(world, "healthy") == number + 1
+
+
+async def test_backlog_of_one_tenant_delays_another_by_one_turn(make_world):
+    world = await make_world(max_in_flight=100, max_in_flight_per_host=100)
+    other, _ = await world.directory.create_tenant("other")
+    answer_after(world, "https://busy.example/", 50)
+    due_at = world.clock.now() + 1_000
+    await park_many(world, world.tenant, "https://busy.example/", 50_000, due_at)
+    await park_many(world, other.id, "https://few.example/", 10, due_at + 100)
+    await world.clock.advance(1_200)
+    assert calls_to(world, "few") == 10
+    assert calls_to(world, "busy") < 1_000, "most of it is still waiting"
+
+
+async def test_tenants_with_one_host_in_common_take_turns(make_world):
+    world = await make_world(max_in_flight=20, max_in_flight_per_host=10)
+    other, _ = await world.directory.create_tenant("other")
+    answer_after(world, "https://shared.example/busy", 50)
+    due_at = world.clock.now() + 1_000
+    await park_many(world, world.tenant, "https://shared.example/busy", 2_000, due_at)
+    await park_many(world, other.id, "https://shared.example/few", 10, due_at + 100)
+    await world.clock.advance(1_400)
+    assert calls_to(world, "few") == 10
+    assert calls_to(world, "busy") < 200

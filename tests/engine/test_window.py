@@ -1,0 +1,105 @@
+"""The places of the window, whoever holds them."""
+
+import random
+
+from outrider.domain.shares import Shares
+from outrider.engine import window as window_module
+from outrider.engine.window import Window
+
+
+def make_window(size: int = 1000, most: int = 200) -> Window:
+    return Window(Shares(size, most))
+
+
+def fill(window: Window, name: str) -> int:
+    """Hold all that the host may; how much that is."""
+    held = 0
+    while window.has_room(name):
+        window.hold(name)
+        held += 1
+    return held
+
+
+def test_host_in_trouble_is_remembered_when_it_holds_nothing():
+    window = make_window()
+    window.learn("dead", troubled=True)
+    others = [f"dead{number}" for number in range(749)]
+    for name in others:
+        window.learn(name, troubled=True)
+        window.hold(name)
+    assert fill(window, "dead") == 1
+    window.release(window.hosts["dead"])
+    window.hold("dead749")
+    window.learn("dead749", troubled=True)
+    assert not window.has_room("dead")
+    assert "dead" in window.leave_out()
+    assert window.has_room("healthy")
+
+
+def test_host_that_answers_again_has_its_share_again():
+    window = make_window(size=100, most=100)
+    window.learn("slow", troubled=True)
+    assert fill(window, "slow") == 38
+    assert window.learn("slow", troubled=False)
+    assert fill(window, "slow") == 50 - 38
+    assert window.room_for_lane() is None
+    assert not window.has_troubled
+
+
+def test_oldest_trouble_is_forgotten(monkeypatch):
+    monkeypatch.setattr(window_module, "MOST_TROUBLED", 2)
+    window = make_window(size=4, most=4)
+    for name in ("a", "b", "c"):
+        window.learn(name, troubled=True)
+        window.hold(name)
+    assert not window.has_room("c")
+    assert window.learn("a", troubled=False) is False
+    assert window.learn("c", troubled=False) is True
+
+
+def test_release_says_when_somebody_who_was_left_out_has_room():
+    window = make_window(size=10, most=3)
+    fill(window, "a")
+    fill(window, "b")
+    assert window.leave_out() == {"a", "b"}
+    assert window.release(window.hosts["a"])
+    assert window.leave_out() == {"b"}
+    assert not window.release(window.hosts["a"])
+
+
+def test_release_of_one_host_makes_room_for_another():
+    window = make_window(size=8, most=8)
+    assert (fill(window, "a"), fill(window, "b"), fill(window, "c")) == (4, 2, 1)
+    assert window.leave_out() == {"a", "b", "c"}
+    assert not window.release(window.hosts["a"]), "the last quarter is for those who hold none"
+    assert window.release(window.hosts["a"]), "c holds one, and three are left"
+
+
+def test_claim_never_takes_more_than_half_of_what_is_left():
+    window = make_window(size=100, most=100)
+    assert window.room_for_claim() == 50
+    window.learn("dead", troubled=True)
+    fill(window, "dead")
+    assert window.room_for_claim() == 19, "half of what hosts in trouble have left"
+    window.held += 62
+    assert window.room_for_claim() == 0
+
+
+def test_accounts_agree_after_any_walk():
+    chance = random.Random(7)
+    window = make_window(size=60, most=20)
+    names = [f"host{number}" for number in range(12)]
+    for _ in range(5000):
+        name = chance.choice(names)
+        match chance.randrange(3):
+            case 0 if window.has_room(name):
+                window.hold(name)
+            case 1 if name in window.hosts:
+                window.release(window.hosts[name])
+            case _ if chance.random() < 0.1:
+                window.learn(name, troubled=chance.random() < 0.5)
+        held = {host.name: host.held for host in window.hosts.values()}
+        assert window.held == sum(held.values()) <= 60
+        assert all(0 < count <= 20 for count in held.values())
+        assert window._held_by_troubled == sum(held.get(name, 0) for name in window._troubled)
+        assert all(not window.has_room(name) for name in window.leave_out())
