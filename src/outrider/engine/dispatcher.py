@@ -36,6 +36,9 @@ Deliver = Callable[[Message], Awaitable[None]]
 CLAIM_BATCH = 250
 """Most messages in one claim: enough to amortise its transaction, few enough to stay short."""
 
+TURN = 25
+"""So many of a claim are started in one turn of the event loop; who publishes meanwhile waits for no more."""
+
 POLL_MS = 30 * SECOND_MS
 """The net under the wake-ups: the store is asked at least this often, unless another time is given."""
 
@@ -268,7 +271,10 @@ class Dispatcher:
             self._check_idle()
         for message in claimed:
             self._hold(message.host)
+        for number, message in enumerate(claimed, 1):
             self._attempt(message)
+            if number % TURN == 0:
+                await asyncio.sleep(0)
         if len(claimed) == room:
             self._fall_behind()
             return False
