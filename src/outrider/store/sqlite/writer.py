@@ -37,7 +37,7 @@ GROUP_ROWS = 1000
 GROUP_BYTES = 16 * 1024 * 1024
 """A group is closed once it has so much: enough to amortise a sync, few enough to stay short."""
 
-TURN = 50
+TURN = 25
 """So many callers are told in one turn of the event loop: each goes to work at once, and new requests wait for that."""
 
 
