@@ -1,6 +1,7 @@
 """The window: what is attempted at once, what waits, what a drain leaves behind."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -10,6 +11,7 @@ from outrider.domain.event import EventKind as E
 from outrider.domain.instant import MINUTE_MS
 from outrider.domain.message import MessageState
 from outrider.domain.query import MessageFilter
+from outrider.engine.dispatcher import TURN
 
 
 async def test_window_bounds_what_is_attempted_at_once(make_world):
@@ -94,6 +96,20 @@ async def test_thousands_due_at_once_are_all_delivered_once(make_world):
     await world.destinations.called(1_500)
     await world.rest()
     assert len({call.url for call in world.destinations.calls}) == len(world.destinations.calls) == 1_500
+
+
+async def test_no_turn_of_the_loop_starts_a_whole_claim(make_world):
+    world = await make_world(max_in_flight=10 * TURN, max_in_flight_per_host=10 * TURN)
+    world.destinations.hang("https://a.example/")
+    requests = [world.request("https://a.example/", delay_ms=1_000) for _ in range(4 * TURN)]
+    await world.engine.publisher.publish_batch(requests)
+    advancing = asyncio.ensure_future(world.clock.advance(1_000))
+    attempts = [0]
+    while attempts[-1] < 4 * TURN:
+        await asyncio.sleep(0)
+        attempts.append(sum(task.get_name().startswith("msg_") for task in asyncio.all_tasks()))
+    await advancing
+    assert max(now - before for before, now in pairwise(attempts)) == TURN
 
 
 async def test_cancelled_message_is_not_delivered(world):

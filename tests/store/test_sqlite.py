@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import sys
 import threading
+from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from outrider.domain.query import MessageFilter
 from outrider.ports import Applied, Stored
 from outrider.store.sqlite import SqliteStore
 from outrider.store.sqlite.migrations import MIGRATIONS
+from outrider.store.sqlite.writer import TURN
 
 PACKAGE = Path(sys.modules[SqliteStore.__module__].__file__).parent
 
@@ -215,6 +217,37 @@ class TestGroupCommit:
             gone.cancel()
             await asyncio.sleep(0)
         assert await stays == [Stored(second)]
+
+
+class TestTurns:
+    """Who is told goes to work on the loop at once, so not all of a large group are told in one turn of it."""
+
+    @pytest.fixture
+    async def told(self, store):
+        """The turn of the loop in which each of a group was told: those who delivered waited before who published."""
+        delivered = [make_leased() for _ in range(3 * TURN)]
+        await store.add(delivered, NOW)
+        published = make_message()
+        turns = {}
+        turn = 0
+
+        async def note(name, call):
+            await call
+            turns[name] = turn
+
+        calls = [note(message.id, store.apply([make_settlement(message)], NOW)) for message in delivered]
+        group = asyncio.ensure_future(all_at_once(store, *calls, note("published", store.add([published], NOW))))
+        while not group.done():
+            turn += 1
+            await asyncio.sleep(0)
+        return turns
+
+    async def test_who_publishes_is_told_in_the_first_turn(self, told):
+        assert told["published"] == min(told.values())
+
+    async def test_so_many_are_told_in_each_turn(self, told):
+        assert max(Counter(told.values()).values()) == TURN
+        assert len(told) == 3 * TURN + 1
 
 
 class TestPressure:

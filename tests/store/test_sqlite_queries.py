@@ -4,19 +4,29 @@ import sqlite3
 
 import pytest
 
-from outrider.store.sqlite.connection import SqliteConnection
+from outrider.store.sqlite.connection import SqliteConnection, run_now
+from outrider.store.sqlite.migrations import migrate
 from outrider.store.sqlite.queries import MOST_ROWS, chunks
 
 
 @pytest.mark.parametrize("rows", [0, 1, 7, 8, 61, 127, MOST_ROWS, MOST_ROWS + 1, 1000])
 def test_every_row_is_in_one_statement_in_order(rows):
-    assert [row for start, end in chunks(rows) for row in range(start, end)] == list(range(rows))
+    assert [row for start, end, _ in chunks(rows) for row in range(start, end)] == list(range(rows))
 
 
 def test_statements_are_few_and_of_few_sizes():
-    cut = [[end - start for start, end in chunks(rows)] for rows in range(1, MOST_ROWS + 1)]
-    assert max(map(len, cut)) <= 3
-    assert len({size for sizes in cut for size in sizes}) == 24
+    for rows in range(1, MOST_ROWS + 1):
+        ((start, end, size),) = chunks(rows)
+        assert end - start <= size < 1.25 * (end - start)
+    assert len({size for rows in range(1, MOST_ROWS + 1) for _, _, size in chunks(rows)}) == 24
+
+
+def test_rows_that_fill_up_a_statement_change_nothing():
+    connection = SqliteConnection(sqlite3.connect(":memory:"))
+    migrate(connection.raw)
+    rows = [(number, None, None, None, None, None, None) for number in range(9)]
+    run_now(connection.insert("write_standings", rows))
+    assert connection.raw.execute("SELECT message FROM gated").fetchall() == [(number,) for number in range(9)]
 
 
 def test_none_is_bound_as_null():

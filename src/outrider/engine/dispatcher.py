@@ -40,6 +40,9 @@ Deliver = Callable[[Message], Awaitable[None]]
 CLAIM_BATCH = 250
 """Most messages in one claim: enough to amortise its transaction, few enough to stay short."""
 
+TURN = 25
+"""So many of a claim are started in one turn of the event loop; who publishes meanwhile waits for no more."""
+
 POLL_MS = 30 * SECOND_MS
 """The net under the wake-ups: the store is asked at least this often, unless another time is given."""
 
@@ -284,9 +287,12 @@ class Dispatcher:
         for message in claimed:
             self._window.hold(message.host)
             self._idle.clear()
-            self._attempt(message)
         if claimed:
             self._after = (claimed[-1].tenant, claimed[-1].host)
+        for number, message in enumerate(claimed, 1):
+            self._attempt(message)
+            if number % TURN == 0:
+                await asyncio.sleep(0)
         if len(claimed) == room:
             self._fall_behind()
             return False

@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._keep_alive_s = config.timeout_keep_alive
         self._loop = _loop or asyncio.get_running_loop()
         self._reader = RequestReader()
-        self._unread = b""
+        self._unread: bytes | memoryview = b""
         self._current: Request | None = None
         self._is_read_paused = False
         self._is_write_paused = False
@@ -98,7 +98,8 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
             return
         if self._unread or len(data) > PIECE or not self._may_read():
-            self._unread += data
+            # A view is cut without copying what is left of it.
+            self._unread = memoryview(b"".join((self._unread, data)) if self._unread else data)
         else:
             self._reader.feed(data)
         self._advance()

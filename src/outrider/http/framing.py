@@ -43,7 +43,7 @@ class RequestReader:
         self._barren = 0
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Read on. At most PIECE bytes at once; nothing is read after a refusal or a request that ends it all."""
         if self._is_over:
             return
@@ -133,7 +133,7 @@ class RequestReader:
         self._barren = 0
         self._is_over = not self._keep_alive
 
-    def _read_on_unchanged(self, data: bytes) -> None:
+    def _read_on_unchanged(self, data: bytes | memoryview) -> None:
         """Ignore the wish for another protocol, as a server may: read the body as if it had not been said.
 
         The connection ends after this request.

@@ -114,9 +114,10 @@ class SqliteConnection:
         each: 125 rows/s against 3,720.
         """
         last = 0
-        for start, end in chunks(len(rows)):
+        for start, end, size in chunks(len(rows)):
             parameters = list(chain.from_iterable(rows[start:end]))
-            last = self.raw.execute(with_rows(query, end - start), parameters).lastrowid or 0
+            parameters += [None] * (len(rows[start]) * (start + size - end))
+            last = self.raw.execute(with_rows(query, size), parameters).lastrowid or 0
         return last
 
 

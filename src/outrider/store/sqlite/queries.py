@@ -17,6 +17,7 @@ MOST_ROWS = 128
 """Of one statement. More rows a statement are hardly faster, and prepared ones are kept in memory."""
 
 _VALUES = re.compile(r"VALUES (\((?:\?, )*\?\))")
+_ROWS = "SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL"
 
 
 def listed(values: object) -> str:
@@ -24,20 +25,19 @@ def listed(values: object) -> str:
     return json.encode(values).decode()
 
 
-def chunks(rows: int) -> Iterator[tuple[int, int]]:
-    """Where the rows of each statement begin and end: few statements, of few sizes, so that few are ever prepared.
+def chunks(rows: int) -> Iterator[tuple[int, int, int]]:
+    """Where the rows of each statement begin and end, and for how many it is made.
 
-    A size has three significant bits, so 61 rows are 56 and 5.
+    A statement costs a hand-over of the interpreter lock, and one that was prepared costs memory. So there are few
+    of few sizes, of three significant bits: 61 rows are one statement for 64, whose last rows are empty.
     """
-    start = 0
-    while left := min(MOST_ROWS, rows - start):
-        cut = max(0, left.bit_length() - 3)
-        end = start + (left >> cut << cut)
-        yield start, end
-        start = end
+    for start in range(0, rows, MOST_ROWS):
+        end = min(start + MOST_ROWS, rows)
+        cut = max(0, (end - start).bit_length() - 3)
+        yield start, end, -(start - end >> cut) << cut
 
 
 @cache
 def with_rows(name: str, count: int) -> str:
-    """A named statement whose VALUES are `(?, …)`, for so many rows."""
-    return _VALUES.sub(lambda row: "VALUES " + ", ".join([row[1]] * count), SQL[name])
+    """A named statement whose VALUES are `(?, …)`, for so many rows; one that begins with NULL does nothing."""
+    return _VALUES.sub(lambda row: _ROWS.format(", ".join([row[1]] * count)), SQL[name])

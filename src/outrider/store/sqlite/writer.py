@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from queue import Empty, SimpleQueue
@@ -35,6 +36,9 @@ R = TypeVar("R")
 GROUP_ROWS = 1000
 GROUP_BYTES = 16 * 1024 * 1024
 """A group is closed once it has so much: enough to amortise a sync, few enough to stay short."""
+
+TURN = 25
+"""So many callers are told in one turn of the event loop: each goes to work at once, and new requests wait for that."""
 
 
 class Waiting:
@@ -81,6 +85,7 @@ class Writer:
         self._pending_bytes = 0
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._committed: deque[Waiting] = deque()
         self._closing = False
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
@@ -124,8 +129,16 @@ class Writer:
         self._queue.put(Waiting(kind, argument, rows, size, future))
         return future
 
-    def _resolve(self, group: Sequence[Waiting]) -> None:
-        for operation in group:
+    def _tell(self, group: Sequence[Waiting]) -> None:
+        """The group is committed, or has failed: who waits for it is told, who publishes before who has delivered."""
+        is_telling = bool(self._committed)
+        self._committed.extend(sorted(group, key=_order))
+        if not is_telling:
+            self._resolve()
+
+    def _resolve(self) -> None:
+        for _ in range(min(TURN, len(self._committed))):
+            operation = self._committed.popleft()
             self._pending_rows -= operation.rows
             self._pending_bytes -= operation.size
             future = operation.future
@@ -135,6 +148,15 @@ class Writer:
                 future.set_result(operation.result)
             else:
                 future.set_exception(operation.failure)
+        if self._committed:
+            self._loop.call_soon(self._resolve)
+
+    def _end(self) -> None:
+        """The thread ends; so does `close` once everybody is told."""
+        if self._committed:
+            self._loop.call_soon(self._end)
+        else:
+            self._closed.set_result(None)
 
     # On the thread
 
@@ -144,10 +166,10 @@ class Writer:
             with self._turn():
                 group, open_for_more = self._group_of(operation)
                 self._commit(group)
-            self._call_back(self._resolve, group)
+            self._call_back(self._tell, group)
             operation = self._next() if open_for_more else None
         self._session.close()
-        self._call_back(self._closed.set_result, None)
+        self._call_back(self._end)
 
     def _next(self) -> Waiting | None:
         """The first of the next group, once there is one; None at the end."""
@@ -197,10 +219,10 @@ class Writer:
                     _give(operation, result)
         raw.execute("COMMIT")
 
-    def _call_back(self, function: Callable[..., object], argument: object) -> None:
+    def _call_back(self, function: Callable[..., object], *arguments: object) -> None:
         # A loop that was closed without closing the store has nobody left who waits.
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(function, argument)
+            self._loop.call_soon_threadsafe(function, *arguments)
 
 
 def _give(operation: Waiting, result: object) -> None:
