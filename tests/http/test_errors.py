@@ -10,6 +10,7 @@ import qstash.errors
 from qstash.http import raise_for_non_ok_status
 
 from outrider.domain.errors import (
+    Conflict,
     Forbidden,
     LimitReached,
     Malformed,
@@ -43,6 +44,7 @@ EXAMPLES = {
     Unauthenticated: (Unauthenticated("s"), 401),
     Forbidden: (Forbidden("s"), 403),
     NotFound: (NotFound("s"), 404),
+    Conflict: (Conflict("s"), 409),
     MethodNotAllowed: (MethodNotAllowed("PUT", "/v2/batch", ("POST",)), 405),
     RequestTimedOut: (RequestTimedOut("s"), 408),
     TooLarge: (TooLarge("s"), 413),
