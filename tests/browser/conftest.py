@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from tests.browser.chromium import FLAGS, program
 from tests.browser.console import Console
+from tests.browser.shop import Shop
 from tests.e2e.account import Account, open_account
 from tests.e2e.ledger import Ledger
 from tests.e2e.server_process import ServerProcess
@@ -30,8 +32,9 @@ def server(tmp_path_factory) -> Iterator[ServerProcess]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """One for a file's tests: while it is there, this thread has a running loop and can run no other."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program(), args=[*FLAGS])
         yield browser
@@ -41,7 +44,13 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def account(server) -> Account:
     """A tenant of the shared server that nobody else uses."""
-    return open_account(server)
+    return _open_account(server)
+
+
+@pytest.fixture(scope="session")
+def busy_shop(server, ledger) -> Shop:
+    """A tenant with something on every screen; tests look at it and change nothing."""
+    return Shop(_open_account(server), ledger).open()
 
 
 @pytest.fixture
@@ -66,3 +75,8 @@ def tab(chromium, server) -> Iterator[Callable[[], Console]]:
 def console(tab, account) -> Console:
     """A tab signed in with full access."""
     return tab().sign_in(account.token)
+
+
+def _open_account(server: ServerProcess) -> Account:
+    with ThreadPoolExecutor(1) as elsewhere:
+        return elsewhere.submit(open_account, server).result()

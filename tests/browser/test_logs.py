@@ -1,0 +1,35 @@
+"""Messages found, looked into, cancelled and published again."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+from tests.browser.shop import HEALTHY, Shop
+
+
+@pytest.fixture
+def shop(account, ledger) -> Shop:
+    return Shop(account, ledger)
+
+
+def test_message_appears_within_a_second_without_a_reload(console, shop):
+    console.open("logs")
+    shop.publish(HEALTHY, Upstash_Label="live")
+    expect(console.page.get_by_role("row").filter(has_text=HEALTHY)).to_be_visible(timeout=1_000)
+
+
+def test_body_is_shown_as_text_whatever_is_in_it(console, shop):
+    hostile = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    shop.publish(HEALTHY, {"note": hostile})
+    console.open("logs")
+    console.page.get_by_role("row").filter(has_text=HEALTHY).click()
+    console.page.get_by_role("tab", name="Request").click()
+    expect(console.page.get_by_text("onerror=")).to_be_visible()
+    assert "owned" not in console.page.title()
+
+
+def test_filter_is_kept_in_the_link(console, shop):
+    shop.publish(HEALTHY, Upstash_Label="first")
+    shop.publish(HEALTHY, Upstash_Label="second")
+    console.open("logs", "?label=second")
+    expect(console.page.get_by_role("row").filter(has_text=HEALTHY)).to_have_count(1)
