@@ -101,7 +101,7 @@ class TestMigrations:
                     await older.copy_records_to_table(table, records=rows, columns=list(rows[0].keys()))
         async with connected(url) as older:
             for number in range(version, len(MIGRATIONS)):
-                broken = step(f"{MIGRATIONS[number].text}\n; INSERT INTO missing VALUES (1)")
+                broken = step(f"{MIGRATIONS[number].text}\n-- both:\n; INSERT INTO missing VALUES (1)")
                 with pytest.raises(asyncpg.UndefinedTableError):
                     await migrate(older, mode, [*MIGRATIONS[:number], broken])
                 assert await version_of(older) == number
