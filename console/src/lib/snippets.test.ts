@@ -24,7 +24,8 @@ describe('curl', () => {
       }),
     ).toBe(
       [
-        `curl -X POST 'http://127.0.0.1:8080/v2/publish/https://example.com/a?b=c&d=$e'`,
+        `curl -X POST`,
+        `'http://127.0.0.1:8080/v2/publish/https://example.com/a?b=c&d=$e'`,
         `-H "Authorization: Bearer $QSTASH_TOKEN"`,
         `-H 'Content-Type: text/plain'`,
         `-H 'Upstash-Forward-X-Order: 7'`,
@@ -40,8 +41,8 @@ describe('curl', () => {
   })
 
   it('leaves the URL as it is', () => {
-    expect(curl({ to: 'https://example.com/[1]/{2}' })).toContain('curl -X POST --globoff ')
-    expect(curl({ to: 'https://example.com/a/../b' })).toContain('curl -X POST --path-as-is ')
+    expect(curl({ to: 'https://example.com/[1]/{2}' })).toContain('curl -X POST --globoff \\\n')
+    expect(curl({ to: 'https://example.com/a/../b' })).toContain('curl -X POST --path-as-is \\\n')
   })
 })
 
@@ -51,7 +52,10 @@ describe('Python', () => {
 
 from qstash import QStash
 
-client = QStash(token=os.environ["QSTASH_TOKEN"], base_url="http://127.0.0.1:8080")
+client = QStash(
+    token=os.environ["QSTASH_TOKEN"],
+    base_url="http://127.0.0.1:8080",
+)
 answer = client.message.publish(
     url="https://example.com/a",
 )

@@ -42,7 +42,8 @@ function curl(draft: Draft, url: string): string {
     /\/\.\.?([/?]|$)/.test(target) ? '--path-as-is' : '',
   ]
   const parts = [
-    [...flags, shellQuoted(target)].filter(Boolean).join(' '),
+    flags.filter(Boolean).join(' '),
+    shellQuoted(target),
     '-H "Authorization: Bearer $QSTASH_TOKEN"',
     ...headersOf(draft).map(([name, value]) => `-H ${shellQuoted(value ? `${name}: ${value}` : `${name};`)}`),
   ]
@@ -65,7 +66,10 @@ function python(draft: Draft, url: string): string {
 
 from qstash import QStash
 
-client = QStash(token=os.environ["QSTASH_TOKEN"], base_url=${quoted(url)})
+client = QStash(
+    token=os.environ["QSTASH_TOKEN"],
+    base_url=${quoted(url)},
+)
 `
   const content: Argument[] = body === undefined ? [] : [['body', body.source]]
   const type: Argument[] =
