@@ -77,6 +77,7 @@ describe('figures', () => {
   it('are read within a second of what happens, and seldom where nothing does', () => {
     expect(isStale(0, 1000, 7500, true)).toBe(true)
     expect(isStale(0, 900, 7500, true)).toBe(false)
+    expect(isStale(0, 1000, 30_000, true)).toBe(true)
     expect(isStale(0, 4000, 30_000, false)).toBe(false)
     expect(isStale(0, 30_000, 7 * 86_400_000, false)).toBe(true)
   })

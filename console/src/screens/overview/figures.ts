@@ -118,6 +118,6 @@ const EVERY_MS = 30 * SECOND
  * time that is shown, the less one second changes it.
  */
 export function isStale(readAt: number, now: number, step: number, happened: boolean): boolean {
-  const wait = happened ? Math.min(5 * SECOND, Math.max(SECOND, step / 10)) : Math.min(EVERY_MS, Math.max(2 * SECOND, step))
+  const wait = happened ? Math.min(5 * SECOND, Math.max(SECOND, step / 30)) : Math.min(EVERY_MS, Math.max(2 * SECOND, step))
   return now - readAt >= wait
 }
