@@ -252,6 +252,41 @@ export const publish = (destination: string, headers: HeadersInit, body: BodyIni
     { headers, body },
   )
 
+/* Publishing */
+
+/** What a publish would come to. `timeout` is seconds. */
+export interface Preview extends Origin {
+  destination: string
+  method: string
+  /** The URLs of a group's endpoints. */
+  endpoints?: string[]
+  notBefore: number
+  /** When each attempt is made at the earliest, if all of them fail at once. */
+  attempts: { number: number; earliest: number }[]
+  schedule?: CronPreview
+  timeout: number
+  headers: HeaderLists
+  body: { bytes: number }
+}
+
+/** Takes what a publish takes, and stores nothing. */
+export const previewPublish = (destination: string, headers: HeadersInit, body: BodyInit | null, signal?: AbortSignal) =>
+  call<Preview>('POST', `/v2/preview/${destination}`, { headers, body, signal })
+/** Makes a schedule, or writes over the one that `Upstash-Schedule-Id` names. */
+export const saveSchedule = (destination: string, headers: HeadersInit, body: BodyInit | null) =>
+  call<{ scheduleId: string }>('POST', `/v2/schedules/${destination}`, { headers, body })
+/** Whether there is a schedule of this name. */
+export const hasSchedule = async (id: string) =>
+  (await get<{ scheduleId: string }[]>('/v2/schedules')).some(({ scheduleId }) => scheduleId === id)
+/** The names that a publish can go to. */
+export const listNames = async (signal?: AbortSignal) => {
+  const [groups, queues] = await Promise.all(
+    ['/v2/topics', '/v2/queues'].map((path) => get<{ name: string }[]>(path, undefined, signal)),
+  )
+  const names = (found: { name: string }[] = []) => found.map(({ name }) => name)
+  return { groups: names(groups), queues: names(queues) }
+}
+
 /* Dead letters */
 
 export interface DeadLetter extends Message, Answered {
@@ -275,7 +310,7 @@ export const listClusters = (query: Query, signal?: AbortSignal) =>
 
 /* Figures */
 
-export type ErrorKind = 'status_4xx' | 'status_5xx' | 'timeout' | 'connect' | 'dns' | 'tls' | 'blocked' | 'other'
+export type ErrorKind = 'status_3xx' | 'status_4xx' | 'status_5xx' | 'timeout' | 'connect' | 'dns' | 'tls' | 'blocked' | 'other'
 
 export interface Figures {
   accepted: number

@@ -12,8 +12,8 @@ class Router {
   #search = $state(location.search)
 
   #parts = $derived(parts(this.#path))
-  /** The first word of the path; the empty word is the overview. */
-  screen = $derived(this.#parts[0] ?? '')
+  /** The first word of the path; the empty word is the overview, which may be called by its name. */
+  screen = $derived(!this.#parts[0] || this.#parts[0] === 'overview' ? '' : this.#parts[0])
   /** What follows it. */
   rest = $derived(this.#parts.slice(1))
   /** Read it; change it by `setQuery`. */

@@ -5,6 +5,9 @@ class Session {
   /** Undefined until the server has been asked, null for nobody. */
   principal = $state.raw<Principal | null | undefined>(undefined)
 
+  /** The token where it was pasted into this page; kept in its memory alone, and shown to whoever pasted it. */
+  token = $state.raw<string | undefined>(undefined)
+
   constructor() {
     whenSessionEnds(() => this.end())
   }
@@ -21,13 +24,15 @@ class Session {
     }
   }
 
-  begin(principal: Principal): void {
+  begin(principal: Principal, token?: string): void {
     this.principal = principal
+    this.token = token
   }
 
   /** The server no longer knows this session. */
   end(): void {
     this.principal = null
+    this.token = undefined
   }
 
   async signOut(): Promise<void> {

@@ -1,0 +1,112 @@
+"""The overview: from the first message to the logs of a spike."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+
+THEMES = ("light", "dark")
+
+
+def publish(account, destination, **options):
+    headers = {"Authorization": f"Bearer {account.token}", "Content-Type": "application/json"}
+    headers |= {f"Upstash-{name.replace('_', '-')}": value for name, value in options.items()}
+    request = urllib.request.Request(
+        f"{account.url}/v2/publish/{destination}", data=b'{"order": 7}', headers=headers, method="POST"
+    )
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["messageId"]
+
+
+@pytest.fixture
+def place():
+    return f"/{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def busy(console, account, ledger, place):
+    """An overview of an account with two messages that arrived and one that was given up."""
+    publish(account, ledger.url(place))
+    publish(account, ledger.url(place))
+    publish(account, ledger.answer(f"{place}-failing", status=500), Retries="0")
+    ledger.wait_for(place, 2)
+    ledger.wait_for(f"{place}-failing")
+    console.open("overview", "?range=15m")
+    expect(console.page.get_by_role("heading", name="Messages a second")).to_be_visible()
+    return console
+
+
+def test_first_message_is_sent_by_the_code_that_is_shown(console, account, ledger, place):
+    page = console.page
+    expect(page.get_by_role("heading", name="Send the first message")).to_be_visible()
+    environment = page.get_by_role("region", name="environment variables")
+    expect(environment).to_contain_text(f"QSTASH_URL={account.url}")
+    expect(environment).not_to_contain_text(account.token)
+    page.get_by_role("button", name="Show secrets").click()
+    expect(environment).to_contain_text(account.token)
+
+    page.get_by_label("Destination").fill(ledger.url(place))
+    page.get_by_role("tab", name="Python").click()
+    code = page.get_by_role("region", name="Python code").inner_text()
+    subprocess.run([sys.executable, "-c", code], env={"QSTASH_TOKEN": account.token}, check=True, timeout=30)
+
+    (received,) = ledger.wait_for(place)
+    assert json.loads(received.body) == {"hello": "world"}
+    expect(page.get_by_role("heading", name="Messages a second")).to_be_visible()
+    expect(page.get_by_role("list", name="Right now")).to_contain_text("Accepted")
+
+
+def test_figures_follow_what_happens(busy, account, ledger, place):
+    page = busy.page
+    errors = page.get_by_role("list", name="Errors by kind")
+    expect(errors).to_contain_text("5xx")
+    expect(errors.get_by_role("meter", name="5xx")).to_have_attribute("aria-valuenow", "1")
+    publish(account, ledger.url(f"{place}-failing"), Retries="0")
+    expect(errors.get_by_role("meter", name="5xx")).to_have_attribute("aria-valuenow", "2")
+
+
+def test_spike_leads_to_the_logs_of_its_time(busy):
+    page = busy.page
+    page.get_by_role("button", name="Show Errors by kind as a table").click()
+    table = page.get_by_role("region", name="Errors by kind, table")
+    row = table.get_by_role("row").filter(has=page.get_by_role("cell", name=re.compile("^[1-9]")))
+    row.first.get_by_role("button").click()
+    busy.arrived("logs")
+    assert re.search(r"[?&]state=FAILED&fromDate=\d+&toDate=\d+", page.url)
+
+
+def test_range_and_zoom_are_part_of_the_link(busy):
+    page = busy.page
+    page.get_by_role("button", name="6 h", exact=True).click()
+    expect(page).to_have_url(re.compile(r"\?range=6h$"))
+    expect(page.get_by_role("heading", name="The last 6 h")).to_be_visible()
+
+    plot = page.get_by_role("region", name="Messages a second").locator(".u-over")
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 40, steps=5)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"overview\?from=\d+&to=\d+$|console\?from=\d+&to=\d+$"))
+    page.reload()
+    expect(page.get_by_role("button", name="6 h", exact=True)).to_have_attribute("aria-pressed", "false")
+    page.get_by_role("button", name="Back to now").click()
+    expect(page.get_by_role("heading", name="The last 1 h")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_everybody_can_use_it(busy, theme):
+    assert busy.theme(theme).axe() == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_everybody_can_use_it_before_the_first_message(console, theme):
+    expect(console.page.get_by_role("heading", name="Send the first message")).to_be_visible()
+    assert console.theme(theme).axe() == []
