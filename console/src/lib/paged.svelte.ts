@@ -55,6 +55,10 @@ export class Paged<T> implements Rows<T> {
   #busy = false
   #generation = 0
   #seen: [number, number] = [0, 0]
+  /** The first page is being read. */
+  #starting = false
+  /** Something changed while it was. */
+  #again = false
   #read: (cursor: string | undefined) => Promise<Slice<T>>
   #version = $state(0)
 
@@ -93,6 +97,7 @@ export class Paged<T> implements Rows<T> {
   /** Shows what is new: at the top at once; further down it only says so, for rows must not jump while they are read. */
   async refresh(): Promise<void> {
     if (this.#seen[0] > 0) this.stale = true
+    else if (this.#starting) this.#again = true
     else await this.reload()
   }
 
@@ -100,6 +105,8 @@ export class Paged<T> implements Rows<T> {
   async reload(): Promise<void> {
     const generation = ++this.#generation
     this.#busy = true
+    this.#starting = true
+    this.#again = false
     try {
       const slice = await this.#read(undefined)
       if (generation !== this.#generation) return
@@ -113,10 +120,13 @@ export class Paged<T> implements Rows<T> {
       if (generation !== this.#generation) return
       this.error = error
     }
+    // Changes that come faster than pages are read must not keep the list from ever being shown.
+    this.#starting = false
     this.loading = false
     this.#busy = false
     this.#version++
-    void this.#fill()
+    if (this.#again) await this.refresh()
+    else void this.#fill()
   }
 
   /** Reads one page after the other until what is seen, and a bit more, is there. */

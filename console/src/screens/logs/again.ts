@@ -1,4 +1,5 @@
 import type { LogEntry } from '../../lib/api.ts'
+import { asForwarded, headerRows, isRedacted } from '../../lib/headers.ts'
 import { fromBase64 } from '../../lib/payload.ts'
 
 export interface Publication {
@@ -10,26 +11,17 @@ export interface Publication {
 
 /** The publish that makes the same message once more; undefined where part of it was redacted, and is not known. */
 export function again(entry: LogEntry): Publication | undefined {
-  const headers = Object.entries(entry.header ?? {}).flatMap(([name, values]) =>
-    values.map((value): [string, string] => [name, value]),
-  )
+  const headers = headerRows(entry.header)
   const body = entry.body === undefined ? null : fromBase64(entry.body)
-  if (headers.some(([, value]) => isRedacted(value))) return undefined
+  if (headers.some(({ value }) => isRedacted(value))) return undefined
   if (body && isRedacted(new TextDecoder().decode(body.subarray(0, 80)))) return undefined
   return {
     destination: entry.url,
     queue: entry.queueName,
     body,
-    headers: [
-      ...headers.map(([name, value]): [string, string] =>
-        name.toLowerCase() === 'content-type' ? [name, value] : [`Upstash-Forward-${name}`, value],
-      ),
-      ...options(entry),
-    ],
+    headers: [...asForwarded(headers), ...options(entry)],
   }
 }
-
-const isRedacted = (value: string) => /^REDACTED:[0-9a-f]{64}$/.test(value)
 
 function options(entry: LogEntry): [string, string][] {
   const control = [
