@@ -366,6 +366,8 @@ export interface Token {
   id: string
   name: string
   scope: 'full' | 'read'
+  /** Its last characters, by which people who hold it tell it from others. */
+  hint?: string
   createdAt: number
   lastUsedAt?: number
   current: boolean

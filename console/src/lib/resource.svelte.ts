@@ -6,6 +6,8 @@ import { live, type Topic } from './live.svelte.ts'
  * live topics. What was read stays on screen while it is read anew. Made while a component is set up.
  *
  *     const keys = resource((signal) => getKeys(signal), ['tokens'])
+ *
+ * What changes all the time and costs something to read names the milliseconds that pass at least between two reads.
  */
 export class Resource<T> {
   data = $state.raw<T | undefined>(undefined)
@@ -17,14 +19,27 @@ export class Resource<T> {
   #running: AbortController | undefined
   /** Something changed during a read: read once more. */
   #again = false
+  #waiting: ReturnType<typeof setTimeout> | undefined
 
-  constructor(read: (signal: AbortSignal) => Promise<T>, topics: readonly Topic[]) {
+  constructor(read: (signal: AbortSignal) => Promise<T>, topics: readonly Topic[], everyMs: number) {
     this.#read = read
     $effect(() => {
       this.#start()
-      return () => this.#running?.abort()
+      return () => {
+        this.#running?.abort()
+        clearTimeout(this.#waiting)
+        this.#waiting = undefined
+      }
     })
-    $effect(() => live.on(topics, () => this.reload()))
+    $effect(() =>
+      live.on(topics, () => {
+        if (everyMs === 0) return this.reload()
+        this.#waiting ??= setTimeout(() => {
+          this.#waiting = undefined
+          this.reload()
+        }, everyMs)
+      }),
+    )
   }
 
   /** Reads anew; while a read is running, once more after it. */
@@ -57,5 +72,8 @@ export class Resource<T> {
   }
 }
 
-export const resource = <T>(read: (signal: AbortSignal) => Promise<T>, topics: readonly Topic[] = []) =>
-  new Resource(read, topics)
+export const resource = <T>(
+  read: (signal: AbortSignal) => Promise<T>,
+  topics: readonly Topic[] = [],
+  { everyMs = 0 } = {},
+) => new Resource(read, topics, everyMs)

@@ -22,6 +22,18 @@ class Toasts {
     this.#add('failed', sentence(error))
   }
 
+  /** Says `text` once the work is done, or why it failed. Resolves to whether it was done. */
+  async after(work: Promise<unknown>, text: string): Promise<boolean> {
+    try {
+      await work
+    } catch (error) {
+      this.failed(error)
+      return false
+    }
+    this.ok(text)
+    return true
+  }
+
   close(id: number): void {
     this.shown = this.shown.filter((toast) => toast.id !== id)
   }
