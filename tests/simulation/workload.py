@@ -19,6 +19,7 @@ from tests.simulation.ticks import ScheduleRule
 from tests.simulation.trace import Trace
 
 from outrider.http.answers import Answer
+from outrider.testing import DEFAULT_START
 
 Headers = list[tuple[str, str]]
 
@@ -315,6 +316,11 @@ class Producers:
                 await self._change(schedule.paused, word == "pause", asking)
 
     async def _put(self, schedule: ScheduleRule) -> None:
+        if self._chance.happens(0.3):
+            # So that a trigger passes while it is overwritten.
+            period_ms = self._plan.scale.period_ms
+            left_ms = period_ms - (DEFAULT_START + self._loop.ms) % period_ms
+            await self._loop.pause(max(0, left_ms - self._chance.randrange(8)))
         publish, headers = self._new_publish((self._chance.choice(URLS),), dedup=False, schedule=schedule.name)
         headers += [("Upstash-Cron", self._plan.scale.cron), ("Upstash-Schedule-Id", schedule.name)]
         if publish.queue is not None:

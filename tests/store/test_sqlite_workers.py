@@ -7,7 +7,7 @@ import pytest
 from tests.factories import NOW, TENANT, make_keys, make_leased, make_message, make_settlement, make_tenant
 
 from outrider.domain.errors import Misconfigured
-from outrider.ports import Applied
+from outrider.ports import Applied, EndedLeases
 from outrider.store.sqlite import SqliteStore
 from outrider.store.sqlite.bells import SELDOM_S, Bells
 from outrider.store.sqlite.lock import ServingLock, Turns
@@ -69,7 +69,7 @@ async def test_command_line_may_write_too(stores, tmp_path):
 
 async def test_who_joins_strikes_nobody_off(stores):
     for number, store in enumerate(stores):
-        assert await store.join(f"node_{number}", NOW, NOW + 1) == 0
+        assert await store.join(f"node_{number}", NOW, NOW + 1) == EndedLeases()
     assert len(await stores[0].list_nodes()) == 3
 
 
