@@ -34,7 +34,7 @@ PUBLIC = "93.184.215.14"
 
 EVERYTHING = "0.0.0.0/0,::/0"
 
-PATIENCE_S = 90.0
+PATIENCE_S = 150.0
 """How long messages may take to end: a schedule fires at the next minute, a retry comes after the DNS is asked anew."""
 
 A, AAAA = 1, 28

@@ -34,7 +34,7 @@ def isolated() -> tuple[str, ...] | None:
 def run_isolated(folder, allowed: str) -> dict:
     folder.mkdir()
     command = [*isolated(), sys.executable, "-m", "tests.e2e.guarded_world", str(folder), allowed]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=110, env=os.environ)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=220, env=os.environ)
     assert ended.returncode == 0, ended.stderr[-3000:]
     return json.loads(ended.stdout)
 
@@ -51,6 +51,7 @@ def test_there_are_enough_of_them():
     assert len(set(SPELLINGS)) >= 120
 
 
+@pytest.mark.timeout(240)  # a schedule fires at the next minute
 def test_no_denied_address_is_reached_where_every_address_leads_here(tmp_path):
     """Beside it runs the same with everything allowed: there the listener is reached, by each way, at each address."""
     if isolated() is None:

@@ -53,7 +53,7 @@ class TestSharing:
     async def test_what_is_due_but_locked_is_not_asked_for_without_pause(self, world, monkeypatch):
         asked = []
 
-        async def nothing(*_):
+        async def nothing(*_, **__):
             asked.append(world.clock.now())
             return []
 
