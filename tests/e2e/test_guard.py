@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 import pytest
 from tests.e2e.denied_addresses import ADDRESSES, NAMES, SPELLINGS, UNCALLABLE
-from tests.e2e.guarded_world import EVERYTHING, PUBLIC, try_literals
+from tests.e2e.guarded_world import EVERYTHING, PUBLIC, in_server, try_literals
 
 WAYS = ("publish", "batch", "enqueue", "callback", "failure_callback", "group", "schedule")
 
@@ -89,8 +89,8 @@ def test_no_spelling_of_this_machine_is_reached(tmp_path):
     """The lesser form, for which no namespace is needed."""
     (tmp_path / "guarded").mkdir()
     (tmp_path / "control").mkdir()
-    guarded = try_literals(tmp_path / "guarded", f"{PUBLIC}/32")
-    control = try_literals(tmp_path / "control", "127.0.0.0/8", ["127.0.0.1"])
+    guarded = in_server(tmp_path / "guarded", f"{PUBLIC}/32", try_literals)
+    control = in_server(tmp_path / "control", "127.0.0.0/8", lambda server: try_literals(server, ["127.0.0.1"]))
 
     assert guarded["reached"] == []
     assert {path for _, path, _ in control["reached"]} >= {"/publish", "/batch", "/enqueue", "/group"}
