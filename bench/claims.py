@@ -3,7 +3,8 @@
     .venv/bin/python -m bench.claims [--parked 1000 1000000] [--repeat 30] [--database URL] [--no-postgresql]
 
 A claim takes 250 messages that are due from a store that also holds so many that are due in a day. An
-empty claim finds nothing due; this is what a node asks at every look. Measured on SQLite, and on a
+empty claim finds nothing due; this is what a node asks at every look. The same is measured beside as many messages
+of one host that are due but left out, as those of a dead host are. Measured on SQLite, and on a
 durable PostgreSQL server: one that is started for the run, or `--database`.
 """
 
@@ -39,11 +40,14 @@ OPTIONS = DeliveryOptions(headers=(("Content-Type", "application/json"),))
 BODY = b"x" * 200
 
 
-def message(due_at: int) -> Message:
+DEAD = "dead.example"
+
+
+def message(due_at: int, host: str = "receiver.example") -> Message:
     return Message(
         id=new_id("msg", NOW),
         tenant=TENANT,
-        url="https://receiver.example/webhooks/orders",
+        url=f"https://{host}/webhooks/orders",
         options=OPTIONS,
         body=BODY,
         created_at=NOW,
@@ -58,10 +62,13 @@ async def park(store: Store, count: int) -> None:
         await store.add([message(NOW + DAY_MS) for _ in range(min(ADDED_AT_ONCE, count - start))], NOW)
 
 
-async def claim(store: Store, expected: int) -> tuple[float, list[Message]]:
-    """How long a claim took, in ms, and what it gave."""
+async def claim(store: Store, expected: int, *left_out: str) -> tuple[float, list[Message]]:
+    """How long a claim took, in ms, and what it gave. Where a host is left out, claims take turns."""
     started = time.perf_counter()
-    claimed = await store.claim_due(NODE, NOW, BATCH)
+    if left_out:
+        claimed = await store.claim_due(NODE, NOW, BATCH, frozenset(left_out), after=("", ""))
+    else:
+        claimed = await store.claim_due(NODE, NOW, BATCH)
     took = time.perf_counter() - started
     assert len(claimed) == expected, f"{len(claimed)} were claimed, not {expected}"
     return 1000 * took, claimed
@@ -83,6 +90,15 @@ async def measure(name: str, database: DatabaseUrl, counts: list[int], repeat: i
                 report.add(f"{name}, {count:,} parked: claim of {BATCH}", "ms", took)
                 done = Delivered(Response(200, (), b"ok"))
                 await store.apply([settle(one, Attempt(one.id, 0, NOW, NOW + 5, done)) for one in claimed], NOW)
+        for start in range(0, parked, ADDED_AT_ONCE):
+            await store.add([message(NOW - 1, DEAD) for _ in range(min(ADDED_AT_ONCE, parked - start))], NOW)
+        for _ in range(repeat):
+            report.add(f"{name}, {parked:,} left out: empty claim", "ms", (await claim(store, 0, DEAD))[0])
+            await store.add([message(NOW) for _ in range(BATCH)], NOW)
+            took, claimed = await claim(store, BATCH, DEAD)
+            report.add(f"{name}, {parked:,} left out: claim of {BATCH}", "ms", took)
+            done = Delivered(Response(200, (), b"ok"))
+            await store.apply([settle(one, Attempt(one.id, 0, NOW, NOW + 5, done)) for one in claimed], NOW)
     finally:
         await store.close()
 

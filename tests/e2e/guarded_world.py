@@ -20,7 +20,7 @@ import threading
 import time
 import urllib.error
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -34,7 +34,7 @@ PUBLIC = "93.184.215.14"
 
 EVERYTHING = "0.0.0.0/0,::/0"
 
-PATIENCE_S = 90.0
+PATIENCE_S = 150.0
 """How long messages may take to end: a schedule fires at the next minute, a retry comes after the DNS is asked anew."""
 
 A, AAAA = 1, 28
@@ -205,11 +205,18 @@ def wait_for_end(database: Path, schedules: int) -> list[str]:
             time.sleep(0.1)
 
 
-def try_everything(folder: Path, allowed: str) -> dict[str, object]:
+def in_server(folder: Path, allowed: str, attempt: Callable[[ServerProcess], dict[str, object]]) -> dict[str, object]:
+    """What came of an attempt at a server that ends with it."""
+    server = ServerProcess(folder / "data", "serve", allow_networks=allowed)
+    try:
+        return attempt(server.start())
+    finally:
+        server.stop()
+
+
+def try_everything(server: ServerProcess, allowed: str) -> dict[str, object]:
     """In a namespace: every address by every way, as text and by DNS."""
-    isolate(folder)
-    listener, names = Listener("::"), Names()
-    server = ServerProcess(folder / "data", "serve", allow_networks=allowed).start()
+    listener = Listener("::")
     intruder = Intruder(server, f"http://{PUBLIC}")
     is_control = allowed == EVERYTHING
     numbers = [n for n, address in enumerate(ADDRESSES) if not (is_control and address in UNCALLABLE)]
@@ -226,8 +233,6 @@ def try_everything(folder: Path, allowed: str) -> dict[str, object]:
         intruder.try_all(1000 + number, spelling, "literal")
     schedules = sum(accepted.startswith("schedules ") for accepted in intruder.accepted)
     errors = wait_for_end(server.database, schedules)
-    server.stop()
-    del names
     return {
         "reached": [[*place, count] for place, count in listener.reached.items()],
         "answers": intruder.answers,
@@ -238,10 +243,9 @@ def try_everything(folder: Path, allowed: str) -> dict[str, object]:
     }
 
 
-def try_literals(folder: Path, allowed: str, spellings: Iterable[str] = SPELLINGS) -> dict[str, object]:
+def try_literals(server: ServerProcess, spellings: Iterable[str] = SPELLINGS) -> dict[str, object]:
     """Without a namespace: every spelling by every way, with a listener on this machine's own addresses."""
     listener = Listener("127.0.0.1", port=0)
-    server = ServerProcess(folder / "data", "serve", allow_networks=allowed).start()
     intruder = Intruder(server, "http://public.example")
     for number, spelling in enumerate(spellings):
         for way in (intruder.publish, intruder.batch, intruder.enqueue, intruder.group):
@@ -249,7 +253,6 @@ def try_literals(folder: Path, allowed: str, spellings: Iterable[str] = SPELLING
         intruder.callback(number, f"http://{spelling}:{listener.port}/callback")
         intruder.failure_callback(number, f"http://{spelling}:{listener.port}/failure-callback")
     wait_for_end(server.database, 0)
-    server.stop()
     return {
         "reached": [[*place, count] for place, count in listener.reached.items()],
         "answers": intruder.answers,
@@ -258,4 +261,7 @@ def try_literals(folder: Path, allowed: str, spellings: Iterable[str] = SPELLING
 
 
 if __name__ == "__main__":
-    json.dump(try_everything(Path(sys.argv[1]), sys.argv[2]), sys.stdout)
+    folder, allowed = Path(sys.argv[1]), sys.argv[2]
+    isolate(folder)
+    names = Names()
+    json.dump(in_server(folder, allowed, lambda server: try_everything(server, allowed)), sys.stdout)

@@ -239,7 +239,7 @@ async def test_claims_resume_when_the_store_does(world, monkeypatch):
     await world.publish(URL, delay_ms=1_000)
     claim = world.store.claim_due
 
-    async def fail(*_):
+    async def fail(*_, **__):
         raise StoreUnavailable("disk full")
 
     monkeypatch.setattr(world.store, "claim_due", fail)

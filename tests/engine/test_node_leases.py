@@ -195,8 +195,8 @@ class TestPause:
     async def test_claim_that_is_answered_after_the_node_was_struck_off_is_let_go_of(self, world, monkeypatch):
         claim_due, answered = world.store.claim_due, asyncio.Event()
 
-        async def claim_late(*asked):
-            claimed = await claim_due(*asked)
+        async def claim_late(*asked, **said):
+            claimed = await claim_due(*asked, **said)
             if claimed:
                 await answered.wait()
             return claimed

@@ -53,7 +53,7 @@ class TestSharing:
     async def test_what_is_due_but_locked_is_not_asked_for_without_pause(self, world, monkeypatch):
         asked = []
 
-        async def nothing(*_):
+        async def nothing(*_, **__):
             asked.append(world.clock.now())
             return []
 
@@ -75,10 +75,11 @@ class TestTelling:
     async def test_full_window_tells_and_another_node_claims_at_once(self, make_world):
         world = await make_world(lease_ms=LEASE_MS, max_in_flight=2, max_in_flight_per_host=2)
         await world.join_node(max_in_flight=50, max_in_flight_per_host=50)
-        world.destinations.hang(URL)
+        urls = [f"https://h{number}.example/x" for number in range(10)]
         began = world.clock.now()
-        for _ in range(10):
-            await world.publish()
+        for url in urls:
+            world.destinations.hang(url)
+            await world.publish(url)
         await world.destinations.called(10)
         assert world.clock.now() == began
         assert [node.engine.dispatcher.in_flight for node in world.nodes] == [2, 8]

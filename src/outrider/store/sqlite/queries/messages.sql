@@ -39,6 +39,7 @@ SELECT json_group_array(seq) FROM (
 
 -- name: find_lanes
 -- The earliest message of each tenant at each host, due now or later, of those after one: [tenant, host, due_at].
+-- Within a step, a comparison of rows would use the index for the tenant alone.
 WITH RECURSIVE fronts (seq, tenant, host, due_at) AS (
   SELECT * FROM (
     SELECT seq, tenant, host, due_at FROM messages
@@ -48,11 +49,15 @@ WITH RECURSIVE fronts (seq, tenant, host, due_at) AS (
   )
   UNION ALL
   SELECT next.seq, next.tenant, next.host, next.due_at
-  FROM fronts CROSS JOIN messages AS next ON next.seq = (
-    SELECT m.seq FROM messages AS m
-    WHERE m.state = 'due' AND (m.tenant, m.host) > (fronts.tenant, fronts.host)
-    ORDER BY m.tenant, m.host, m.due_at, m.seq
-    LIMIT 1
+  FROM fronts CROSS JOIN messages AS next ON next.seq = coalesce(
+    (SELECT m.seq FROM messages AS m
+      WHERE m.state = 'due' AND m.tenant = fronts.tenant AND m.host > fronts.host
+      ORDER BY m.host, m.due_at, m.seq
+      LIMIT 1),
+    (SELECT m.seq FROM messages AS m
+      WHERE m.state = 'due' AND m.tenant > fronts.tenant
+      ORDER BY m.tenant, m.host, m.due_at, m.seq
+      LIMIT 1)
   )
   LIMIT :most
 )
