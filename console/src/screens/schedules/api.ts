@@ -1,11 +1,5 @@
 /** The calls that only schedules need. */
-import {
-  call,
-  get,
-  listLoggedMessages,
-  type EntryState,
-  type HeaderLists,
-} from '../../lib/api.ts'
+import { call, get, listLoggedMessages, type EntryState, type HeaderLists } from '../../lib/api.ts'
 
 export type RunState = 'IN_PROGRESS' | 'SUCCESS' | 'FAIL'
 

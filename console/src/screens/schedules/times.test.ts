@@ -3,9 +3,9 @@ import { clockChange, wallClock, zones } from './times.ts'
 
 it('shows a moment as clocks there do, and how far they are from UTC', () => {
   const time = Date.UTC(2026, 10, 27, 6, 30)
-  expect(wallClock(time, 'Europe/Berlin')).toEqual({ text: 'Fri 2026-11-27 07:30:00', offset: 'UTC+1' })
-  expect(wallClock(time, 'Asia/Kolkata')).toEqual({ text: 'Fri 2026-11-27 12:00:00', offset: 'UTC+5:30' })
-  expect(wallClock(time, 'UTC')).toEqual({ text: 'Fri 2026-11-27 06:30:00', offset: 'UTC' })
+  expect(wallClock(time, 'Europe/Berlin')).toEqual({ text: 'Fri 2026-11-27 07:30', offset: 'UTC+1' })
+  expect(wallClock(time, 'Asia/Kolkata')).toEqual({ text: 'Fri 2026-11-27 12:00', offset: 'UTC+5:30' })
+  expect(wallClock(time, 'UTC')).toEqual({ text: 'Fri 2026-11-27 06:30', offset: 'UTC' })
 })
 
 describe('a change of clocks', () => {

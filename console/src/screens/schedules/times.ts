@@ -15,7 +15,6 @@ function formatOf(zone: string): Intl.DateTimeFormat {
     day: '2-digit',
     hour: '2-digit',
     minute: '2-digit',
-    second: '2-digit',
     hourCycle: 'h23',
     timeZoneName: 'shortOffset',
   })
@@ -23,11 +22,11 @@ function formatOf(zone: string): Intl.DateTimeFormat {
   return format
 }
 
-/** "Fri 2026-11-27 07:30:00", and how far the zone is from UTC then: "UTC+1". */
+/** "Fri 2026-11-27 07:30", and how far the zone is from UTC then: "UTC+1". */
 export function wallClock(time: number, zone: string): { text: string; offset: string } {
   const part = Object.fromEntries(formatOf(zone).formatToParts(time).map(({ type, value }) => [type, value]))
   return {
-    text: `${part.weekday} ${part.year}-${part.month}-${part.day} ${part.hour}:${part.minute}:${part.second}`,
+    text: `${part.weekday} ${part.year}-${part.month}-${part.day} ${part.hour}:${part.minute}`,
     offset: (part.timeZoneName ?? '').replace('GMT', 'UTC').replace(/\+0$/, ''),
   }
 }
