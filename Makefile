@@ -11,7 +11,7 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 install_once = $(APT) install --yes --no-install-recommends $(1) >/dev/null 2>&1
 install = { test "$$(id -u)" = 0 && { $(call install_once,$(1)) || { $(APT) update && $(call install_once,$(1)); }; }; }
 
-.PHONY: setup console dev test check lint types format audit lock sbom fuzz torture bench clean
+.PHONY: setup console screenshots dev test check lint types format audit lock sbom fuzz torture bench clean
 
 setup: .venv/.ready .venv/.servers $(JS)/node_modules/.ready console ## make .venv with everything
 
@@ -39,6 +39,9 @@ $(JS)/node_modules/.ready: $(JS)/package.json $(JS)/package-lock.json .venv/.rea
 
 console: .venv/.ready ## build the console, if its sources have changed since
 	@$(BIN)/python console/build.py
+
+screenshots: setup ## the pictures in docs/console, of a server that has been busy for ten minutes
+	OUTRIDER_SCREENSHOTS=docs/console OUTRIDER_SCREENSHOTS_AFTER_S=600 $(BIN)/python -m pytest --timeout 900 tests/browser/test_screenshots.py
 
 dev: console ## start the development server on http://127.0.0.1:8080
 	$(BIN)/outrider dev

@@ -36,6 +36,16 @@ def test_host_in_trouble_is_remembered_when_it_holds_nothing():
     assert window.has_room("healthy")
 
 
+def test_places_kept_for_a_claim_are_taken_but_hold_nothing():
+    window = make_window(size=10, most=10)
+    window.hold("healthy")
+    window.keep(9)
+    assert window.is_full
+    assert window.held - window.kept == 1
+    window.keep_no_longer(9)
+    assert window.held - window.kept == window.held == 1
+
+
 def test_host_that_answers_again_has_its_share_again():
     window = make_window(size=100, most=100)
     window.learn("slow", troubled=True)

@@ -260,7 +260,7 @@ class Dispatcher:
     @property
     def in_flight(self) -> int:
         """How many messages are held."""
-        return self._window.held
+        return self._window.held - self._window.kept
 
     # Details, in call order
 
@@ -276,13 +276,13 @@ class Dispatcher:
         takes_turns = self._behind or self._somebody_waits or bool(excluded) or each is not None
         after = self._after if takes_turns else None
         self._somebody_waits = bool(excluded)
-        self._window.held += room
+        self._window.keep(room)
         self._idle.clear()
         claimed: list[Message] = []
         try:
             claimed = await self._store.claim_due(self._membership.node, now, room, excluded, after=after, each=each)
         finally:
-            self._window.held -= room
+            self._window.keep_no_longer(room)
             self._check_idle()
         for message in claimed:
             self._window.hold(message.host)

@@ -35,6 +35,7 @@ class Window:
 
     Attributes:
         held: places taken, those that are kept for a claim included.
+        kept: those kept for a claim, which may bring less.
         hosts: those that hold any.
     """
 
@@ -42,6 +43,7 @@ class Window:
         self.size = shares.window
         self.most_per_host = shares.most
         self.held = 0
+        self.kept = 0
         self.hosts: dict[str, Host] = {}
         self._shares = shares
         self._troubled: dict[str, None] = {}
@@ -64,6 +66,15 @@ class Window:
         if host is not None:
             return host.held < self._share(troubled=host.troubled)
         return self._share(troubled=name in self._troubled) > 0
+
+    def keep(self, room: int) -> None:
+        """Keep places for what a claim brings."""
+        self.kept += room
+        self.held += room
+
+    def keep_no_longer(self, room: int) -> None:
+        self.kept -= room
+        self.held -= room
 
     def hold(self, name: str) -> Host:
         """Take a place, whether there is one or not."""
