@@ -54,14 +54,17 @@ def busy_shop(server, ledger) -> Shop:
 
 
 @pytest.fixture
-def tab(chromium, server) -> Iterator[Callable[[], Console]]:
-    """Opens a tab of its own, signed out. The test fails if the browser complained of anything in one."""
+def tab(chromium, server) -> Iterator[Callable[..., Console]]:
+    """Opens a tab of its own, signed out, at the shared server or another.
+
+    The test fails if the browser complained of anything in one.
+    """
     consoles = []
 
-    def make(**options) -> Console:
-        context = chromium.new_context(viewport={"width": WIDTH, "height": HEIGHT}, timezone_id="UTC", **options)
+    def make(url: str = server.url) -> Console:
+        context = chromium.new_context(viewport={"width": WIDTH, "height": HEIGHT}, timezone_id="UTC")
         context.set_default_timeout(PATIENCE_MS)
-        consoles.append(Console(context.new_page(), server.url))
+        consoles.append(Console(context.new_page(), url))
         return consoles[-1]
 
     yield make

@@ -115,6 +115,20 @@ def test_schedule_is_cloned_and_both_are_deleted(console, ledger, make_schedule)
     expect(console.page.get_by_text("No schedules yet")).to_be_visible()
 
 
+def test_nothing_is_written_over_unasked(console, ledger, make_schedule):
+    make_schedule("taken", ledger.url("/schedules/taken"))
+    console.open("schedules", "/taken?form=clone")
+    form = console.page.get_by_role("dialog", name="Clone taken")
+    form.get_by_label("Schedule id").fill("taken")
+    form.get_by_label("Cron expression").fill("0 5 1 1 *")
+    form.get_by_role("button", name="Create").click()
+    question = console.page.get_by_role("dialog", name="Write over the schedule taken?")
+    question.get_by_role("button", name="Keep as it is").click()
+    expect(question).to_have_count(0)
+    form.get_by_role("button", name="Leave it").click()
+    expect(panel_of(console, "taken")).to_contain_text("0 3 1 1 *")
+
+
 def test_row_runs_at_once(console, ledger, make_schedule):
     make_schedule("quick", ledger.url("/schedules/quick"))
     console.open("schedules")
