@@ -246,6 +246,7 @@ MESSAGE_PARAMETERS = table_of(
 )
 DEAD_LETTER_PARAMETERS = table_of(
     *_COMMON,
+    *_PLACE,
     *_PAGE,
     Parameter("dlqIds", "dead_letter_ids", _list, "The ids of dead letters."),
     Parameter(
