@@ -3,14 +3,12 @@ import { readFileSync } from 'node:fs'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
-import { standIn } from './dev/stand-in.ts'
 
 const SERVER = process.env.OUTRIDER_URL ?? 'http://127.0.0.1:8080'
-const TOKEN = process.env.OUTRIDER_TOKEN
 
 export default defineConfig({
   base: '/console/',
-  plugins: [svelte(), themeBeforePaint(), ...(TOKEN ? [standIn(SERVER, TOKEN)] : [])],
+  plugins: [svelte(), themeBeforePaint()],
   build: {
     outDir: '../src/outrider/console',
     emptyOutDir: true,
@@ -26,16 +24,7 @@ export default defineConfig({
   },
   server: {
     host: '127.0.0.1',
-    proxy: Object.fromEntries(
-      ['/v2', '/console/api'].map((path) => [
-        path,
-        {
-          target: SERVER,
-          changeOrigin: true,
-          headers: TOKEN ? { authorization: `Bearer ${TOKEN}` } : {},
-        },
-      ]),
-    ),
+    proxy: Object.fromEntries(['/v2', '/console/api'].map((path) => [path, { target: SERVER, changeOrigin: true }])),
   },
   test: { include: ['src/**/*.test.ts'] },
 })
