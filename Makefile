@@ -47,6 +47,7 @@ dev: console ## start the development server on http://127.0.0.1:8080
 	$(BIN)/outrider dev
 
 test: setup ## run all tests
+	cd console && npm test --silent
 	$(BIN)/python -m pytest -n 2
 
 check: setup lint types test ## tests, linters, types, import contracts
@@ -58,6 +59,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	cd console && npm run --silent check
 
 # In an environment of its own: what is audited is what an installation gets, not what it is audited with.
 .audit/.ready:
