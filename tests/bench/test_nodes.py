@@ -61,8 +61,8 @@ def test_claims_are_measured_beside_each_number_of_parked_messages(postgres, rep
     with postgres.database("bench_claims") as url:
         asyncio.run(measure_claims("PostgreSQL", parse_database_url(url), [20, 10], 2, report))
     assert [(figure.name, len(figure.runs)) for figure in report.figures] == [
-        (f"{store}, {count} parked: {what}", 2)
+        (f"{store}, {beside}: {what}", 2)
         for store in ("SQLite", "PostgreSQL")
-        for count in (10, 20)
+        for beside in ("10 parked", "20 parked", "20 left out")
         for what in ("empty claim", "claim of 250")
     ]

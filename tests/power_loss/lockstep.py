@@ -106,7 +106,7 @@ class LockstepStore(SqliteStore):
             await writer.close()
             raise
         readers = LockstepReaders(database.open_for_reading, where=database.path)
-        return cls(writer, readers, lock=None, turns=None, bell=None)
+        return cls(database.path, writer, readers, lock=None, turns=None, bell=None)
 
     @property
     def progress(self) -> tuple[int, int]:

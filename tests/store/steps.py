@@ -1,8 +1,11 @@
 """What tests of a store do again and again."""
 
+from collections.abc import Iterable
+
+from msgspec import structs
 from tests.factories import NOW, TENANT, make_leased
 
-from outrider.domain.event import EventKind
+from outrider.domain.event import Event, EventKind
 from outrider.domain.message import DeadLetter, Message
 from outrider.domain.query import DeadLetterQuery, LogQuery, MessageFilter
 from outrider.ports import Cancellation, LogEntry, Store
@@ -12,6 +15,11 @@ async def get(store: Store, message: Message) -> Message:
     found = await store.get_message(message.tenant, message.id)
     assert found is not None
     return found
+
+
+def as_logged(events: Iterable[Event]) -> list[Event]:
+    """Events as the log gives them: what kind of failure it was is counted, and not kept."""
+    return [structs.replace(event, failure=None) for event in events]
 
 
 async def entries(store: Store, *messages: Message, tenant: str = TENANT, **query) -> list[LogEntry]:

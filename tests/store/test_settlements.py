@@ -17,7 +17,7 @@ from tests.factories import (
     timed_out,
 )
 from tests.store.conftest import OTHER_TENANT
-from tests.store.steps import add_leased, cancel, dead_letters, entries, get, kinds, lose_leases
+from tests.store.steps import add_leased, as_logged, cancel, dead_letters, entries, get, kinds, lose_leases
 
 from outrider.domain.attempt import Blocked
 from outrider.domain.event import EventKind as E
@@ -46,7 +46,7 @@ class TestApply:
         after = await get(store, message)
         assert (after.state, after.due_at, after.retried) == (MessageState.DUE, NOW + 700, 1)
         assert (after.lease, after.finished_at) == (None, None)
-        assert [entry.event for entry in await entries(store, message)][1:] == list(settlement.events)
+        assert [entry.event for entry in await entries(store, message)][1:] == as_logged(settlement.events)
         assert await store.claim_due(NODE, NOW + 699, 9) == []
         (again,) = await store.claim_due("node_2", NOW + 700, 9)
         assert (again.retried, again.lease) == (1, "node_2")
@@ -58,7 +58,7 @@ class TestApply:
         await store.apply([settlement], NOW + 9)
         after = await get(store, message)
         assert (after.state, after.finished_at) == (MessageState.FAILED, NOW + 9)
-        assert [entry.event for entry in await entries(store, message)][1:] == list(settlement.events)
+        assert [entry.event for entry in await entries(store, message)][1:] == as_logged(settlement.events)
         (letter,) = await dead_letters(store)
         assert letter == structs.replace(settlement.dead_letter, message=after)
 
