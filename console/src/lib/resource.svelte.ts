@@ -80,3 +80,12 @@ export const resource = <T>(
   topics: readonly Topic[] = [],
   { everyMs = 0 } = {},
 ) => new Resource(read, topics, everyMs)
+
+const IN_SIGHT_MS = 150
+
+/** Reads what a row needs once it has been there for a moment: rows that are scrolled past ask nothing. */
+export async function inSight<T>(signal: AbortSignal, read: () => Promise<T>): Promise<T> {
+  await new Promise((resolve) => setTimeout(resolve, IN_SIGHT_MS))
+  signal.throwIfAborted()
+  return read()
+}
