@@ -39,6 +39,13 @@ def test_paused_queue_grows_and_is_worked_off_once_resumed(console, shop):
     assert len(shop.ledger.requests(f"/{shop.account.name}/invoices")) == 3
 
 
+def test_parallelism_in_use_is_shown(console, shop):
+    shop.breaks("/invoices", delay_s=5)
+    enqueue(shop, 2)
+    console.open("queues")
+    expect(row(console).get_by_text("1 of 1")).to_be_visible()
+
+
 def test_queue_is_made_with_its_parallelism(console, shop):
     page = console.open("queues").page
     page.get_by_role("button", name="New queue").click()
