@@ -20,6 +20,7 @@ export class Resource<T> {
   /** Something changed during a read: read once more. */
   #again = false
   #waiting: ReturnType<typeof setTimeout> | undefined
+  #startedAt = 0
 
   constructor(read: (signal: AbortSignal) => Promise<T>, topics: readonly Topic[], everyMs: number) {
     this.#read = read
@@ -33,11 +34,12 @@ export class Resource<T> {
     })
     $effect(() =>
       live.on(topics, () => {
-        if (everyMs === 0) return this.reload()
+        const early = this.#startedAt + everyMs - Date.now()
+        if (early <= 0) return this.reload()
         this.#waiting ??= setTimeout(() => {
           this.#waiting = undefined
           this.reload()
-        }, everyMs)
+        }, early)
       }),
     )
   }
@@ -52,6 +54,7 @@ export class Resource<T> {
     this.#running?.abort()
     const running = new AbortController()
     this.#running = running
+    this.#startedAt = Date.now()
     this.#again = false
     void this.#settle(this.#read(running.signal), running)
   }
@@ -77,3 +80,12 @@ export const resource = <T>(
   topics: readonly Topic[] = [],
   { everyMs = 0 } = {},
 ) => new Resource(read, topics, everyMs)
+
+const IN_SIGHT_MS = 150
+
+/** Reads what a row needs once it has been there for a moment: rows that are scrolled past ask nothing. */
+export async function inSight<T>(signal: AbortSignal, read: () => Promise<T>): Promise<T> {
+  await new Promise((resolve) => setTimeout(resolve, IN_SIGHT_MS))
+  signal.throwIfAborted()
+  return read()
+}
