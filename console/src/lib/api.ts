@@ -84,7 +84,7 @@ export function queryString(query: Request['query']): string {
 
 /** A message for people, of anything that was thrown. */
 export function sentence(error: unknown): string {
-  if (error instanceof ApiError) return error.hint ? `${error.message}. ${error.hint}` : error.message
+  if (error instanceof ApiError) return error.hint ? `${error.message}; ${error.hint}` : error.message
   return error instanceof Error ? error.message : String(error)
 }
 
