@@ -12,7 +12,7 @@ AXE = Path(__file__).parents[1] / "e2e/js/node_modules/axe-core/axe.min.js"
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 SCREENS = {
-    "": "Overview",
+    "overview": "Overview",
     "publish": "Publish",
     "logs": "Logs",
     "in-flight": "In flight",

@@ -18,7 +18,7 @@ DEMO_S = float(os.environ.get("OUTRIDER_SCREENSHOTS_AFTER_S", "5"))
 BLANK_BYTES = 10_000
 """What a picture with nothing but the frame of the console has at most."""
 
-QUERIES = {"": "?range=15m"}
+QUERIES = {"overview": "?range=15m"}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,6 @@ def filled(shown, chromium) -> ServerProcess:
 def test_screen_is_pictured(tab, filled, folder, screen, theme):
     console = tab(filled.url).theme(theme).sign_in(filled.variables["QSTASH_TOKEN"])
     console.open(screen, QUERIES.get(screen, ""))
-    picture = folder / f"{screen or 'overview'}-{theme}.png"
+    picture = folder / f"{screen}-{theme}.png"
     console.page.screenshot(path=picture, animations="disabled")
     assert picture.stat().st_size > BLANK_BYTES
