@@ -103,6 +103,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_pending: Annotated[
         int, Meta(ge=1, description="most messages waiting for the store; beyond it publishing answers 503")
     ] = 10_000
+    max_connections: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="most connections of clients at once, fewer where file descriptors are. One more takes the "
+            "place of the one whose next request is longest overdue; if all have requests under way, it is answered "
+            "503",
+        ),
+    ] = 4000
     schedule_catch_up: Annotated[
         bool,
         Meta(description="whether a schedule whose last trigger was missed fires late, if it is not yet a period late"),
