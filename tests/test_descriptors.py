@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import resource
+
 import pytest
 
-from outrider.descriptors import MOST_KEPT, OURS, share_out
+from outrider.descriptors import MOST_KEPT, OURS, raise_limit, share_out
 
 WANTED = {"clients": 4000, "in_flight": 1000, "database": 10}
 
@@ -29,3 +31,14 @@ def test_few_deliveries_leave_the_rest_to_clients():
 def test_even_with_next_to_none_there_is_one_of_each():
     shares = share_out(16, **WANTED)
     assert min(shares.clients, shares.in_flight) >= 1
+
+
+def test_the_limit_is_raised_as_far_as_it_goes():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard - 1, hard))
+        assert raise_limit() == hard
+        assert raise_limit() == hard
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

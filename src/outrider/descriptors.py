@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from msgspec import Struct
@@ -11,6 +12,9 @@ OURS = 64
 
 MOST_KEPT = 256
 """Connections to destinations that are kept for reuse."""
+
+MOST_ON_MACOS = 10_240
+"""It says that there is no limit, and takes no more."""
 
 
 class Shares(Struct, frozen=True):
@@ -30,18 +34,18 @@ class Shares(Struct, frozen=True):
 
 
 def raise_limit() -> int | None:
-    """Allow this process as many descriptors as it may allow itself, and how many that is."""
+    """Allow this process as many descriptors as it may allow itself, and how many that is; None without a limit."""
     if sys.platform == "win32":
         return None
     import resource  # noqa: PLC0415 - not on every platform
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-            soft = hard
-        except (OSError, ValueError):  # macOS takes less than it says
-            pass
+        for wanted in (hard, max(soft, MOST_ON_MACOS)):
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                soft = wanted
+                break
     return None if soft == resource.RLIM_INFINITY else soft
 
 

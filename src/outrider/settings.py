@@ -107,9 +107,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(
             ge=1,
-            description="most connections of clients at once, fewer where file descriptors are. One more takes the "
-            "place of the one whose next request is longest overdue; if all have requests under way, it is answered "
-            "503",
+            description="most connections of clients at once; one more takes the place of the one that has waited "
+            "longest for a request, or is answered 503 if all have requests under way. Fewer, and a lower "
+            "`max_in_flight`, where the file descriptors of the process are too few for both",
         ),
     ] = 4000
     schedule_catch_up: Annotated[

@@ -203,7 +203,7 @@ class Account:
 
     @property
     def overtaken(self) -> list[tuple[str, tuple[int, int], tuple[int, int]]]:
-        """Queue, message, and a later message of it for which there was a request before the last one for the message."""
+        """Queue, message, and a later message of it for which there was a request before the last for the message."""
         return [
             (queue, overtaken, by)
             for queue, turns in self._turns.items()
