@@ -14,6 +14,7 @@ import uvicorn
 from outrider.administration.databases import administered
 from outrider.clock import FollowingClock
 from outrider.database_url import DatabaseUrl, PostgresUrl
+from outrider.descriptors import raise_limit, share_out
 from outrider.development import DEVELOPMENT_TOKENS
 from outrider.domain.errors import StoreUnavailable
 from outrider.domain.instant import MINUTE_MS, SECOND_MS, Instant
@@ -25,6 +26,7 @@ from outrider.http.app import App, create_app
 from outrider.http.configuration import ShownSetting
 from outrider.http.connection import Connection
 from outrider.http.console.door import Door, door_of
+from outrider.http.places import Places
 from outrider.http.proxies import Proxies
 from outrider.listening import is_loopback
 from outrider.observe import MetricsObserver
@@ -83,12 +85,27 @@ class Node:
             SealedBox(secret_key),
             barred_tokens=frozenset() if mode == "dev" else DEVELOPMENT_TOKENS,
         )
+        shares = share_out(
+            raise_limit(),
+            clients=settings.max_connections,
+            in_flight=settings.max_in_flight,
+            database=settings.database_connections,
+        )
+        if shares.clients < settings.max_connections or shares.in_flight < settings.max_in_flight:
+            observer.note(
+                "descriptors_scarce", limit=shares.limit, max_connections=shares.clients, max_in_flight=shares.in_flight
+            )
         self._settings = settings
+        self._places = Places(shares.clients, lambda: observer.note("connections_full", limit=shares.clients))
         self._clock = clock
         self._observer = observer
         self._engine = Engine(
             store=store,
-            sender=HttpSender(policy, response_body_bytes=settings.limits.response_body_bytes),
+            sender=HttpSender(
+                policy,
+                response_body_bytes=settings.limits.response_body_bytes,
+                idle_connections=shares.kept,
+            ),
             clock=clock,
             observer=observer,
             directory=self.directory,
@@ -96,7 +113,7 @@ class Node:
             limits=settings.limits,
             node=name,
             secret_key=secret_key,
-            max_in_flight=settings.max_in_flight,
+            max_in_flight=shares.in_flight,
             max_in_flight_per_host=settings.max_in_flight_per_host,
             schedule_catch_up=settings.schedule_catch_up,
             lease_ms=LONE_LEASE_MS if alone else settings.node_lease_ms,
@@ -124,7 +141,8 @@ class Node:
             obey: sees to it that what it is given is told to stop.
         """
         await self._engine.start()
-        answering = Stoppable(_uvicorn_config(self._app, self._settings), self._clock, self._engine.dispatcher.hurry)
+        config = _uvicorn_config(self._app, self._places, self._settings)
+        answering = Stoppable(config, self._clock, self._engine.dispatcher.hurry)
         try:
             listener = listen()
             began()
@@ -233,8 +251,8 @@ class Stoppable(uvicorn.Server):
         yield
 
 
-def _uvicorn_config(app: App, settings: Settings) -> uvicorn.Config:
-    connection = functools.partial(Connection, app, Proxies(settings.trusted_proxies))
+def _uvicorn_config(app: App, places: Places, settings: Settings) -> uvicorn.Config:
+    connection = functools.partial(Connection, app, Proxies(settings.trusted_proxies), places)
     return uvicorn.Config(
         app,  # type: ignore[arg-type] # connections call it themselves, and not by ASGI
         interface="asgi3",

@@ -103,6 +103,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_pending: Annotated[
         int, Meta(ge=1, description="most messages waiting for the store; beyond it publishing answers 503")
     ] = 10_000
+    max_connections: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="most connections of clients at once; one more takes the place of the one that has waited "
+            "longest for a request, or is answered 503 if all have requests under way. Fewer, and a lower "
+            "`max_in_flight`, where the file descriptors of the process are too few for both",
+        ),
+    ] = 4000
     schedule_catch_up: Annotated[
         bool,
         Meta(description="whether a schedule whose last trigger was missed fires late, if it is not yet a period late"),

@@ -1,13 +1,15 @@
 """A mixed load of messages, and the account of what became of each.
 
 Of twenty messages twelve are plain, three are refused once, three report their attempt to a
-callback, and two are refused for good, which a failure callback reports.
+callback, and two are refused for good, which a failure callback reports. Some may be enqueued.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
@@ -30,19 +32,28 @@ REQUESTS_EACH = sum(ATTEMPTS[kind] + CALLBACKS[kind] for kind in MIX) / len(MIX)
 """How many requests a message of the mix causes on average."""
 
 
+_LOADS = itertools.count()
+
+
 class Load:
     """Publishes `count` messages over many connections, through every restart of the server.
+
+    With `queues`, a fifth of them are enqueued instead, into that many queues of parallelism 1. Those of a queue follow
+    one another, so the order in which they were enqueued is that of their numbers.
 
     What was answered with 2xx is in `accepted`: kind by message id. What was not answered may
     have been stored or not.
     """
 
-    def __init__(self, server: ServerProcess, ledger: Ledger, place: str, count: int) -> None:
+    def __init__(self, server: ServerProcess, ledger: Ledger, place: str, count: int, *, queues: int = 0) -> None:
         self.accepted: dict[str, str] = {}
         self._server = server
         self._ledger = ledger
         self._place = place
-        self._numbers: Iterator[int] = iter(range(count))
+        self._queues = queues
+        self._in_each_queue = count // 5 // queues if queues else 0
+        self._numbers: Iterator[int] = iter(range(count - queues * self._in_each_queue))
+        self._number = next(_LOADS)
         self._base = server.url
         self._starts = 1
         self._started = asyncio.Condition()
@@ -57,6 +68,8 @@ class Load:
         async with aiohttp.ClientSession(connector=connector, headers=headers) as session, asyncio.TaskGroup() as all_:
             for _ in range(CONNECTIONS):
                 all_.create_task(self._publish_on(session))
+            for queue in range(self._queues):
+                all_.create_task(self._enqueue_on(session, queue))
 
     def at_acceptance(self, count: int, act: Callable[[], None]) -> None:
         """Call `act` in the moment in which the acceptance of so many messages is known."""
@@ -85,19 +98,28 @@ class Load:
     async def _publish_on(self, session: aiohttp.ClientSession) -> None:
         for number in self._numbers:
             kind = MIX[number % len(MIX)]
-            destination = self._ledger.url(f"{self._place}/{kind}/{number}")
-            starts = self._starts
-            try:
-                message_id = await self._post(session, f"{self._base}/v2/publish/{destination}", kind)
-            except (aiohttp.ClientError, ConnectionError):
-                message_id = None
-            if message_id is None:
-                async with self._started:
-                    await self._started.wait_for(lambda seen=starts: self._starts > seen)
-            else:
-                self.accepted[message_id] = kind
-                if act := self._at_acceptance.pop(len(self.accepted), None):
-                    act()
+            await self._send(session, "publish", kind, str(number))
+
+    async def _enqueue_on(self, session: aiohttp.ClientSession, queue: int) -> None:
+        for number in range(self._in_each_queue):
+            kind = MIX[(number * self._queues + queue) * 7 % len(MIX)]
+            await self._send(session, f"enqueue/queue-{queue}", kind, f"queue-{queue}/{self._number}/{number}")
+
+    async def _send(self, session: aiohttp.ClientSession, how: str, kind: str, which: str) -> None:
+        """Once. If it was not accepted, return when the server was started again."""
+        destination = self._ledger.url(f"{self._place}/{kind}/{which}")
+        starts = self._starts
+        try:
+            message_id = await self._post(session, f"{self._base}/v2/{how}/{destination}", kind)
+        except (aiohttp.ClientError, ConnectionError):
+            message_id = None
+        if message_id is None:
+            async with self._started:
+                await self._started.wait_for(lambda: self._starts > starts)
+        else:
+            self.accepted[message_id] = kind
+            if act := self._at_acceptance.pop(len(self.accepted), None):
+                act()
 
     async def _post(self, session: aiohttp.ClientSession, url: str, kind: str) -> str | None:
         """The id of a message that was accepted; None for a server that says it cannot."""
@@ -116,6 +138,9 @@ class Load:
         return options
 
 
+_IN_QUEUE = re.compile(r"/(queue-\d+)/(\d+)/(\d+)$")
+
+
 class Account:
     """What a ledger shows of a load."""
 
@@ -123,10 +148,19 @@ class Account:
         self._accepted = dict(load.accepted)
         self._attempts: dict[str, Counter[int]] = defaultdict(Counter)
         self._reports: dict[str, set[str]] = defaultdict(set)
+        self._turns: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        in_queue: dict[str, tuple[str, tuple[int, int]]] = {}
         for one in received:
             self._attempts[one.message_id][one.retried] += 1
+            source = one.message_id
             if "/callback/" in one.path:
-                self._reports[json.loads(one.body)["sourceMessageId"]].add(one.message_id)
+                source = json.loads(one.body)["sourceMessageId"]
+                self._reports[source].add(one.message_id)
+            elif enqueued := _IN_QUEUE.search(one.path):
+                in_queue[source] = enqueued[1], (int(enqueued[2]), int(enqueued[3]))
+            if source in in_queue:
+                queue, number = in_queue[source]
+                self._turns[queue].append(number)
 
     @property
     def lost(self) -> list[str]:
@@ -160,4 +194,19 @@ class Account:
             message_id
             for message_id, kind in self._accepted.items()
             if len(self._attempts[message_id]) > ATTEMPTS[kind]
+        ]
+
+    @property
+    def turns(self) -> dict[str, int]:
+        """How many requests there were for messages of a queue, callbacks included, by queue."""
+        return {queue: len(turns) for queue, turns in self._turns.items()}
+
+    @property
+    def overtaken(self) -> list[tuple[str, tuple[int, int], tuple[int, int]]]:
+        """Queue, message, and a later message of it for which there was a request before the last for the message."""
+        return [
+            (queue, overtaken, by)
+            for queue, turns in self._turns.items()
+            for by, overtaken in itertools.pairwise(turns)
+            if overtaken < by
         ]

@@ -16,20 +16,26 @@ import pytest
 from tests.e2e.load import REQUESTS_EACH, Account, Load
 
 SEED = 20_250_101
+QUEUES = 8
 DELIVERING_WITHIN_S = 10.0
 TIMEOUT_S = 120.0
 
 
 @dataclass
 class Cycle:
-    """One kill: how many messages were leased then, how many attempts were repeated, how soon it delivered again."""
+    """One kill: how many messages were leased then, how many attempts were repeated, how many requests queues had
+    in order, how soon it delivered again.
+    """
 
     leased: int
     repeated: int
+    in_order: int
     delivering_after_s: float
 
 
-async def test_killed_server_loses_nothing_and_repeats_only_what_was_in_flight(start_server, ledger, place):
+async def test_killed_server_loses_nothing_repeats_only_what_was_in_flight_and_keeps_the_order_of_queues(
+    start_server, ledger, place
+):
     await crash(start_server, ledger, place, kills=10, messages=400)
 
 
@@ -44,7 +50,8 @@ async def test_many_kills(start_server, ledger, place, capsys):
             1,
             f"\n{kills} kills x {messages} messages: 0 accepted lost, "
             f"{sum(cycle.repeated for cycle in cycles)} attempts repeated of "
-            f"{sum(cycle.leased for cycle in cycles)} in flight at a kill; delivering after "
+            f"{sum(cycle.leased for cycle in cycles)} in flight at a kill; "
+            f"{sum(cycle.in_order for cycle in cycles)} requests of queues, all in order; delivering after "
             f"{starts[len(starts) // 2]:.2f} s (median), {starts[-1]:.2f} s (worst)\n".encode(),
         )
 
@@ -56,7 +63,7 @@ async def crash(start_server, ledger, place, *, kills, messages):
     cycles = []
     for _ in range(kills):
         ledger.forget()
-        load = Load(server, ledger, place, messages)
+        load = Load(server, ledger, place, messages, queues=QUEUES)
         if moments.random() < 0.5:
             moment = at_acceptance(load, moments.randint(1, messages))
         else:
@@ -109,7 +116,9 @@ async def crash_once(server, ledger, load, moment):
     assert account.repeated.total() <= len(leased)
     assert account.over_attempted == []
     assert account.over_reported == []
-    cycle = Cycle(len(leased), account.repeated.total(), resumed_at - server.started_at)
+    assert account.overtaken == []
+    assert len(account.turns) == QUEUES
+    cycle = Cycle(len(leased), account.repeated.total(), sum(account.turns.values()), resumed_at - server.started_at)
     assert cycle.delivering_after_s <= DELIVERING_WITHIN_S
     return cycle
 

@@ -31,6 +31,7 @@ from outrider.http.app import App, create_app
 from outrider.http.configuration import ShownSetting
 from outrider.http.connection import Connection
 from outrider.http.console import Door
+from outrider.http.places import Places
 from outrider.http.proxies import Proxies
 from outrider.ports import OutgoingRequest
 from outrider.store.sqlite import SqliteStore
@@ -120,14 +121,17 @@ CALLER = "203.0.113.9"
 
 
 @contextlib.asynccontextmanager
-async def listening(app: App, connection: type[Connection] = Connection) -> AsyncIterator[tuple[int, ServerState]]:
+async def listening(
+    app: App, connection: type[Connection] = Connection, places: Places | None = None
+) -> AsyncIterator[tuple[int, ServerState]]:
     """The port of an app, behind proxies on this machine."""
     loop, state = asyncio.get_running_loop(), ServerState()
     config = Config(app, interface="asgi3", log_config=None, timeout_keep_alive=75)
     proxies = Proxies(["127.0.0.0/8"])
+    places = places or Places(4000, lambda: None)
 
     def accept() -> Connection:
-        return connection(app, proxies, config=config, server_state=state, app_state={})
+        return connection(app, proxies, places, config=config, server_state=state, app_state={})
 
     server = await loop.create_server(accept, "127.0.0.1", 0)
     try:
@@ -150,6 +154,7 @@ async def open_api(
     *,
     door: Door | None = None,
     shared: bool = False,
+    places: Places | None = None,
 ) -> AsyncIterator[Api]:
     """An API whose engine does not deliver until it is started, with a console if there is a door to it."""
     limits = limits or Limits()
@@ -176,7 +181,7 @@ async def open_api(
     ]
     app = create_app(engine, metrics=lambda: b"outrider_up 1\n", door=door, settings=settings)
     async with (
-        listening(app, connection) as (port, server),
+        listening(app, connection, places) as (port, server),
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers={"x-forwarded-for": CALLER}) as client,
     ):
         description = Description(app.table.routes)

@@ -144,7 +144,7 @@ async def test_one_request_at_a_time_is_answered_and_little_is_parsed_ahead(api,
         await until(lambda: served._is_read_paused)
         assert gate.begun == 1
         assert len(served._unread) <= MIB
-        assert len(served._reader.requests) < 400
+        assert len(served._reader.requests) < 120
         gate.open()
         for _ in range(many):
             assert (await answer_of(reader))[0] == 200
@@ -232,7 +232,7 @@ async def test_an_idle_connection_ends_without_a_word(api, port):
         writer.write(head(api, b"/healthz", method=b"GET"))
         assert (await answer_of(reader))[0] == 200
         (served,) = api.server.connections
-        assert 0 < served._deadline - asyncio.get_running_loop().time() <= 75
+        assert 0 < served.deadline - asyncio.get_running_loop().time() <= 75
         served._expire()
         assert await ended(reader)
 

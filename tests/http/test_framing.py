@@ -227,7 +227,7 @@ async def test_200_headers_pass_and_201_do_not(api, port):
     more = [b"X-%d: y" % number for number in range(MOST_HEADERS - 3)]
     assert (await exchange(port, publish(api, b"", *more)))[0] == 200
     status, _, body = await exchange(port, publish(api, b"", *more, b"X: y"))
-    assert (status, json.loads(body)["error"]) == (431, "201 headers are over the limit of 200")
+    assert (status, json.loads(body)["error"]) == (431, "the headers are more than the limit of 200")
 
 
 @pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.0"])

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Awaitable, Callable
 
 import pytest
+from tests.loop_time import LoopTime
 
 from outrider.domain.addresses import AddressPolicy
 from outrider.ports import OutgoingRequest
@@ -138,24 +139,6 @@ async def make_sender():
 @pytest.fixture
 async def sender(make_sender):
     return make_sender()
-
-
-class LoopTime:
-    """The event loop's time, which can be put forward: what is due by then is called in the loop's next turn."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop):
-        self._real, self._ahead_s = loop.time, 0.0
-        loop.time = lambda: self._real() + self._ahead_s
-
-    async def advance(self, seconds: float) -> None:
-        """Return when what is due has been called, and what came of that."""
-        self._ahead_s += seconds
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
-
-
-TURNS = 5
-"""How many turns of the loop an end that is due takes, from the timer to the task that waits."""
 
 
 @pytest.fixture

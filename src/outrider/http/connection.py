@@ -22,11 +22,15 @@ from outrider.http.answers import Answer, Stream
 from outrider.http.app import App
 from outrider.http.errors import RequestTimedOut
 from outrider.http.framing import PIECE, RequestReader
+from outrider.http.places import Places
 from outrider.http.proxies import Proxies
-from outrider.http.requests import Disconnected, Request
+from outrider.http.requests import Body, Disconnected, Request
 
 LINGER_BYTES = 8 * 1024 * 1024
 """So much of what is still sent is thrown away, so that the answer that ends it all can be read."""
+
+SLOWEST = 1024
+"""Bytes a second that a body has to come with on the whole, once `stall_s` are over."""
 
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -35,7 +39,9 @@ class Connection(asyncio.Protocol):
     """Reads requests and has one at a time answered; while that takes, at most a piece more is parsed.
 
     Attributes:
-        stall_s: how long a head may take, a body may pause, and a reader of answers may not read.
+        stall_s: how long a first request may take to begin, a head to end, a body may pause, and a reader of answers
+            may not read.
+        deadline: when the client's time is over, by the loop's time; infinite while it waits for us.
         linger_s: how long the rest of a request that was refused is thrown away.
     """
 
@@ -46,6 +52,7 @@ class Connection(asyncio.Protocol):
         self,
         app: App,
         proxies: Proxies,
+        places: Places,
         *,
         config: Config,
         server_state: ServerState,
@@ -54,8 +61,10 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self._app = app
         self._proxies = proxies
+        self._places = places
         self._server = server_state
         self._keep_alive_s = config.timeout_keep_alive
+        self._idle_s = self.stall_s  # for a client that has asked nothing yet
         self._loop = _loop or asyncio.get_running_loop()
         self._reader = RequestReader()
         self._unread: bytes | memoryview = b""
@@ -69,7 +78,8 @@ class Connection(asyncio.Protocol):
         self._thrown_away = 0
         self._unsent = 0
         self._head_until = math.inf
-        self._deadline = math.inf
+        self._body_since = 0.0
+        self.deadline = math.inf
         self._timer: TimerHandle | None = None
         self._timer_at = math.inf
 
@@ -79,15 +89,19 @@ class Connection(asyncio.Protocol):
         self._peer = str(peer[0]) if isinstance(peer, tuple) else None
         self._is_proxy = self._proxies.trust(self._peer)
         self._server.connections.add(self)  # type: ignore[arg-type] # a set of uvicorn's own kinds
-        self._settle()
+        if refusal := self._places.take(self):
+            self._refuse(refusal)
+        else:
+            self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._server.connections.discard(self)
+        self._places.leave(self)
         self._is_ending = True
         self._reader.end(Disconnected())
         if self._is_streaming:
             self._task.cancel()
-        self._deadline = math.inf
+        self.deadline = math.inf
         if self._timer is not None:
             self._timer.cancel()
 
@@ -128,6 +142,16 @@ class Connection(asyncio.Protocol):
         elif self._is_streaming:
             self._task.cancel()
 
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether no request is under way; one that has been answered may be, and its answer not yet be read."""
+        return self._current is None
+
+    def cut(self) -> None:
+        """End now, for another's sake."""
+        self._places.leave(self)
+        self._transport.abort()
+
     def _advance(self) -> None:
         """Do what can be done now: parse what came, answer what was parsed."""
         while not self._is_ending:
@@ -149,18 +173,23 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, request: Request | OutriderError) -> None:
         if isinstance(request, OutriderError):
-            self._write(self._app.refuse(request), is_bodiless=False, is_last=True)
-            self._linger()
+            self._refuse(request)
             return
         self._current = request
+        self._idle_s = self._keep_alive_s
         self._head_until = math.inf
         request.caller_ip = self._peer
         if self._is_proxy and self._peer is not None:
             request.caller_ip = self._proxies.caller(self._peer, request.headers)
         if not request.body.is_whole:
             request.body.on_wanted = self._go_on
+            self._body_since = self._loop.time()
         self._task = self._loop.create_task(self._answer(request))
         self._server.tasks.add(self._task)
+
+    def _refuse(self, why: OutriderError) -> None:
+        self._write(self._app.refuse(why), is_bodiless=False, is_last=True)
+        self._linger()
 
     async def _answer(self, request: Request) -> None:
         task = self._task  # of this request; that of the next one may begin before this one ends
@@ -260,18 +289,23 @@ class Connection(asyncio.Protocol):
         elif current is None:
             self._expect_request()
         elif current.body.is_wanted:
-            self._expect_within(self.stall_s)
+            self._expect_body(current.body)
         else:
-            self._deadline = math.inf
+            self.deadline = math.inf
 
     def _expect_request(self) -> None:
         if not self._reader.is_in_head:
             self._head_until = math.inf
-            self._expect_within(self._keep_alive_s)
+            self._expect_within(self._idle_s)
             return
         if self._head_until == math.inf:
             self._head_until = self._loop.time() + self.stall_s
         self._expect_by(self._head_until)
+
+    def _expect_body(self, body: Body) -> None:
+        """It may pause, but not come so slowly that it would keep the connection for hours."""
+        in_all_by = self._body_since + self.stall_s + body.size / SLOWEST
+        self._expect_by(min(self._loop.time() + self.stall_s, in_all_by))
 
     def _hold(self) -> None:
         if not self._is_read_paused and not self._has_ended:
@@ -289,7 +323,7 @@ class Connection(asyncio.Protocol):
         self._expect_by(self._loop.time() + seconds)
 
     def _expect_by(self, deadline: float) -> None:
-        self._deadline = deadline
+        self.deadline = deadline
         if deadline < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
@@ -298,10 +332,10 @@ class Connection(asyncio.Protocol):
 
     def _look_at_time(self) -> None:
         self._timer, self._timer_at = None, math.inf
-        if self._loop.time() >= self._deadline:
+        if self._loop.time() >= self.deadline:
             self._expire()
-        elif self._deadline != math.inf:
-            self._expect_by(self._deadline)
+        elif self.deadline != math.inf:
+            self._expect_by(self.deadline)
 
     def _expire(self) -> None:
         if self._is_write_paused or self._transport.is_closing():
@@ -309,9 +343,11 @@ class Connection(asyncio.Protocol):
         elif self._is_ending:
             self._close()
         elif self._current is not None:
-            self._current.body.fail(self._stalled("body"))
+            self._current.body.fail(
+                _timed_out(f"the request's body paused for {self.stall_s:g} s, or came at less than {SLOWEST} bytes/s")
+            )
         elif self._reader.is_in_head:
-            self._reader.refuse(self._stalled("head"))
+            self._reader.refuse(_timed_out(f"the request's head did not come within {self.stall_s:g} s"))
             self._advance()
         else:
             self._close()
@@ -325,7 +361,6 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.abort()
 
-    def _stalled(self, what: str) -> RequestTimedOut:
-        return RequestTimedOut(
-            f"the request's {what} did not come within {self.stall_s:g} s", hint="send it again, without pauses"
-        )
+
+def _timed_out(sentence: str) -> RequestTimedOut:
+    return RequestTimedOut(sentence, hint="send it again, without pauses")

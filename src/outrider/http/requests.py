@@ -51,6 +51,11 @@ class Body:
         return self._failure is None and len(self._pieces) <= self._limit
 
     @property
+    def size(self) -> int:
+        """How much of it has come."""
+        return len(self._pieces)
+
+    @property
     def has_begun(self) -> bool:
         return bool(self._pieces)
 

@@ -26,6 +26,8 @@ _SEVERITY_OF_ENDING: dict[str, Severity] = {
     "off": "warning",
     "awaited": "warning",
     "incomplete": "warning",
+    "scarce": "warning",
+    "full": "warning",
 }
 
 
