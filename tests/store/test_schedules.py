@@ -78,10 +78,10 @@ async def test_schedules_are_listed_oldest_first_each_tenant_its_own(store):
 
 
 async def test_overwritten_schedule_keeps_nothing_but_its_creation_and_what_was_published(store):
-    await put(store, make_schedule(body=b"body", error="why", last_fired_at=NOW, paused=True))
+    await put(store, make_schedule(body=b"body", error="why", last_fired_at=NOW, last_trigger=NOW, paused=True))
     later = make_schedule(created_at=NOW + 5, updated_at=NOW + 5, cron="@daily", next_fire_at=NOW + 7)
     await put(store, later)
-    kept = structs.replace(later, created_at=NOW, overwritten_fired_at=NOW)
+    kept = structs.replace(later, created_at=NOW, last_trigger=NOW)
     assert await store.get_schedule(TENANT, "scd_1") == kept
     assert await store.next_fire_at() == NOW + 7
 
