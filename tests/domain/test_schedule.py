@@ -34,6 +34,16 @@ def schedule(cron="0 * * * *", now=NOW, **facts):
     return structs.replace(fresh, next_fire_at=first_fire(fresh, now))
 
 
+def publish_until(schedule, now):
+    """The schedule after all its fires, each in time or at once, and the triggers that were published."""
+    published = []
+    while schedule.next_fire_at <= now:
+        firing = fire(schedule, schedule.next_fire_at)
+        schedule = firing.schedule
+        published += [] if firing.trigger is None else [firing.trigger]
+    return schedule, published
+
+
 def test_new_schedule_begins_with_its_next_trigger():
     assert schedule().next_fire_at == at("2026-05-05T13:00")
     assert schedule("TZ=Asia/Tokyo 0 9 * * *").next_fire_at == at("2026-05-06T00:00")
@@ -51,7 +61,12 @@ def test_due_fire_publishes_and_advances():
     firing = fire(due, now)
     assert firing.trigger == at("2026-05-05T13:00")
     assert firing.schedule == structs.replace(
-        due, last_fired_at=now, next_fire_at=at("2026-05-05T14:00"), last_message_ids=(), error=None
+        due,
+        last_fired_at=now,
+        next_fire_at=at("2026-05-05T14:00"),
+        last_message_ids=(),
+        error=None,
+        last_trigger=firing.trigger,
     )
 
 
@@ -100,6 +115,33 @@ class TestOverwriting:
     def test_trigger_that_fell_due_and_was_not_published_yet_stays_due(self):
         kept = overwrite(schedule(), schedule(now=self.TRIGGER + 5))
         assert (kept.next_fire_at, fire(kept, self.TRIGGER + 9).trigger) == (self.TRIGGER, self.TRIGGER)
+
+    def test_trigger_that_was_published_is_passed_over_whatever_the_jitter(self):
+        fired = fire(schedule(), self.TRIGGER + 20).schedule
+        late = schedule(now=self.TRIGGER - 1, jitter_ms=20 * MINUTE_MS)
+        assert self.TRIGGER + 20 < late.next_fire_at < self.NEXT
+        kept = overwrite(fired, late)
+        assert kept.next_fire_at == first_fire(late, self.TRIGGER) > self.NEXT
+        back = resume(pause(kept, NOW), self.TRIGGER - 1)
+        assert fire(back, late.next_fire_at).trigger is None
+
+    def test_trigger_whose_jitter_passes_stays_due_with_the_new_one(self):
+        waiting = schedule(jitter_ms=20 * MINUTE_MS)
+        now = waiting.next_fire_at - 1
+        kept = overwrite(waiting, schedule(now=now))
+        assert (kept.next_fire_at, fire(kept, now).trigger) == (self.TRIGGER, self.TRIGGER)
+        fired = fire(waiting, waiting.next_fire_at).schedule
+        assert overwrite(fired, schedule(now=now)).next_fire_at == self.NEXT
+
+    @given(*[st.integers(0, HOUR_MS)] * 2, st.integers(0, 5 * HOUR_MS), st.integers(0, HOUR_MS))
+    def test_no_trigger_is_repeated_or_lost_whatever_the_jitters_and_the_moment(
+        self, jitter_ms, later_jitter_ms, asked_ms, took_ms
+    ):
+        asked_at = NOW + asked_ms
+        before, published = publish_until(schedule(jitter_ms=jitter_ms), asked_at + took_ms)
+        after = overwrite(before, schedule(now=asked_at, jitter_ms=later_jitter_ms))
+        _, published_later = publish_until(after, self.TRIGGER + 8 * HOUR_MS - 1)
+        assert published + published_later == [self.TRIGGER + hour * HOUR_MS for hour in range(8)]
 
     def test_trigger_of_another_expression_or_of_a_pause_does_not(self):
         assert overwrite(schedule("30 12 * * *"), schedule(now=self.TRIGGER)).next_fire_at == self.NEXT
@@ -160,7 +202,7 @@ def test_daily_trigger_is_caught_up_with_the_same_day():
 def test_rules_of_a_zone_that_change_do_not_fire_a_trigger_again():
     # Planned for 12:00 by rules that have changed: by the new ones the last trigger was yesterday's.
     planned = structs.replace(
-        schedule("0 13 * * *"), next_fire_at=at("2026-05-05T12:00"), last_fired_at=at("2026-05-04T13:00") + 50
+        schedule("0 13 * * *"), next_fire_at=at("2026-05-05T12:00"), last_trigger=at("2026-05-04T13:00")
     )
     firing = fire(planned, at("2026-05-05T12:00"))
     assert (firing.trigger, firing.schedule.next_fire_at) == (None, at("2026-05-05T13:00"))

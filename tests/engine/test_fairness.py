@@ -49,18 +49,19 @@ def calls_to(world, part: str) -> int:
 
 
 async def test_thirty_dead_hosts_leave_room_for_healthy_ones(make_world):
-    world = await make_world(max_in_flight=200, max_in_flight_per_host=100)
+    world = await make_world(max_in_flight=500, max_in_flight_per_host=100)
     for number in range(30):
         time_out(world, f"https://dead{number}.example/")
-        await publish_many(world, f"https://dead{number}.example/", 200)
+        await publish_many(world, f"https://dead{number}.example/", 50)
     await world.rest()
-    assert world.engine.dispatcher.in_flight <= 185, "they hold places, and leave some"
+    few = 2 * 2  # A claim that was under way as a host's first messages were published may bring as many again.
+    assert world.engine.dispatcher.in_flight <= 375 + 22 * few, "they hold places, and leave some"
     for number in range(20):
         await world.publish(f"https://healthy{number}.example/")
     await world.rest()
     assert calls_to(world, "healthy") == 20, "before any of the dead ones has timed out"
     await world.clock.advance(2 * TIMEOUT_MS)
-    assert world.engine.dispatcher.in_flight <= 150, "they are known now"
+    assert world.engine.dispatcher.in_flight <= 375, "they are known now"
     for number in range(20):
         await world.publish(f"https://healthy{number}.example/")
     await world.rest()

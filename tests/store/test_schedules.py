@@ -78,12 +78,12 @@ async def test_schedules_are_listed_oldest_first_each_tenant_its_own(store):
 
 
 async def test_overwritten_schedule_keeps_nothing_but_its_creation_and_what_was_published(store):
-    await put(store, make_schedule(body=b"body", error="why", last_fired_at=NOW, paused=True))
-    later = make_schedule(created_at=NOW + 5, updated_at=NOW + 5, cron="@daily", next_fire_at=NOW + 7)
+    await put(store, make_schedule(body=b"body", error="why", last_fired_at=NOW, last_trigger=NOW, paused=True))
+    later = make_schedule(created_at=NOW + 5, updated_at=NOW + 5, cron="*/5 * * * *", next_fire_at=NOW + 300_000)
     await put(store, later)
-    kept = structs.replace(later, created_at=NOW, overwritten_fired_at=NOW)
+    kept = structs.replace(later, created_at=NOW, last_trigger=NOW)
     assert await store.get_schedule(TENANT, "scd_1") == kept
-    assert await store.next_fire_at() == NOW + 7
+    assert await store.next_fire_at() == NOW + 300_000
 
 
 async def test_new_schedule_over_the_limit_is_refused_and_others_can_be_overwritten(store):

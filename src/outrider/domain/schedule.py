@@ -39,7 +39,7 @@ class Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True):
         next_fire_at: when they will next be; None if the expression never fires again.
         last_message_ids: what the last fire published.
         error: why the last fire published nothing, if it should have.
-        overwritten_fired_at: when those last published which this one has overwritten. It is shown to nobody.
+        last_trigger: the latest that was published, by this one or by those it has overwritten. It is shown to nobody.
     """
 
     id: str
@@ -58,12 +58,7 @@ class Schedule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_fire_at: Instant | None = None
     last_message_ids: tuple[str, ...] = ()
     error: str | None = None
-    overwritten_fired_at: Instant | None = None
-
-    @property
-    def published_until(self) -> Instant:
-        """No trigger whose fire is not later is published again."""
-        return max(self.last_fired_at or 0, self.overwritten_fired_at or 0)
+    last_trigger: Instant | None = None
 
 
 class Firing(Struct, frozen=True):
@@ -84,9 +79,7 @@ def first_fire(schedule: Schedule, now: Instant) -> Instant | None:
 
     Like all here, it raises ValueError if the expression cannot be read any more (its zone is gone).
     """
-    cron = Cron.parse(schedule.cron)
-    trigger = cron.next_after(now)
-    return None if trigger is None else _fire_of(schedule, cron, trigger)
+    return _fire_behind(schedule, Cron.parse(schedule.cron), now)
 
 
 def overwrite(before: Schedule, after: Schedule) -> Schedule:
@@ -94,22 +87,14 @@ def overwrite(before: Schedule, after: Schedule) -> Schedule:
 
     No trigger is published by both, and none is lost between them. One that `before` published, after `after` had been
     computed or before its clock was set back, is passed over. One that fell due and was not published yet stays
-    due, if both have it: the expression is the same, and `before` was not paused.
+    due, if both have it: the expression is the same, and `before` was not paused. Triggers are compared, not their
+    fires: with another jitter, one trigger has another fire.
     """
-    next_fire_at, published_until = after.next_fire_at, before.published_until
-    same = (before.cron, before.jitter_ms, before.paused) == (after.cron, after.jitter_ms, after.paused)
-    if next_fire_at is None or before.next_fire_at is None:
-        pass
-    elif same and before.next_fire_at < next_fire_at:
-        next_fire_at = before.next_fire_at
-    elif next_fire_at <= published_until:
-        cron = Cron.parse(after.cron)
-        next_fire_at = _fire_behind(after, cron, _last_fired_trigger(after, cron, published_until), published_until)
     return structs.replace(
         after,
         created_at=before.created_at,
-        next_fire_at=next_fire_at,
-        overwritten_fired_at=published_until or None,
+        next_fire_at=_fire_in_place_of(before, after),
+        last_trigger=before.last_trigger,
     )
 
 
@@ -123,10 +108,12 @@ def fire(schedule: Schedule, now: Instant, *, catch_up: bool = True) -> Firing:
         return Firing(schedule, None)
     cron = Cron.parse(schedule.cron)
     trigger = _last_fired_trigger(schedule, cron, now)
-    next_fire_at = _fire_behind(schedule, cron, trigger, now)
+    next_fire_at = _fire_behind(schedule, cron, now if trigger is None else trigger)
     if trigger is None or schedule.paused or not _publishes(schedule, cron, trigger, now, catch_up=catch_up):
         return Firing(structs.replace(schedule, next_fire_at=next_fire_at), None)
-    advanced = structs.replace(schedule, next_fire_at=next_fire_at, last_fired_at=now, last_message_ids=(), error=None)
+    advanced = structs.replace(
+        schedule, next_fire_at=next_fire_at, last_fired_at=now, last_message_ids=(), error=None, last_trigger=trigger
+    )
     return Firing(advanced, trigger)
 
 
@@ -142,6 +129,25 @@ def resume(schedule: Schedule, now: Instant) -> Schedule:
     return structs.replace(schedule, paused=False, updated_at=now, next_fire_at=first_fire(schedule, now))
 
 
+def _fire_in_place_of(before: Schedule, after: Schedule) -> Instant | None:
+    """The fire of the first trigger that `after` publishes in the place of `before`."""
+    if after.next_fire_at is None:
+        return None
+    cron = Cron.parse(after.cron)
+    trigger = _trigger_of(after, cron, after.next_fire_at)
+    if before.next_fire_at is not None and before.cron == after.cron and not before.paused:
+        trigger = min(trigger, _trigger_of(before, cron, before.next_fire_at))
+    if before.last_trigger is not None and trigger <= before.last_trigger:
+        return _fire_behind(after, cron, before.last_trigger)
+    return _fire_of(after, cron, trigger)
+
+
+def _trigger_of(schedule: Schedule, cron: Cron, fire_at: Instant) -> Instant:
+    """The trigger of a planned fire; the fire, if the rules of the time zone have changed and there is none."""
+    trigger = _last_fired_trigger(schedule, cron, fire_at)
+    return fire_at if trigger is None else trigger
+
+
 def _last_fired_trigger(schedule: Schedule, cron: Cron, now: Instant) -> Instant | None:
     """The last trigger whose fire has come."""
     trigger = cron.last_at_or_before(now)
@@ -150,17 +156,16 @@ def _last_fired_trigger(schedule: Schedule, cron: Cron, now: Instant) -> Instant
     return trigger
 
 
-def _fire_behind(schedule: Schedule, cron: Cron, trigger: Instant | None, now: Instant) -> Instant | None:
-    """The fire of the trigger that follows the last one, or now if there was none."""
-    following = cron.next_after(now if trigger is None else trigger)
-    return None if following is None else _fire_of(schedule, cron, following)
+def _fire_behind(schedule: Schedule, cron: Cron, instant: Instant) -> Instant | None:
+    """The fire of the first trigger after that."""
+    trigger = cron.next_after(instant)
+    return None if trigger is None else _fire_of(schedule, cron, trigger)
 
 
 def _publishes(schedule: Schedule, cron: Cron, trigger: Instant, now: Instant, *, catch_up: bool) -> bool:
-    fired_at = _fire_of(schedule, cron, trigger)
-    if fired_at <= schedule.published_until:
+    if schedule.last_trigger is not None and trigger <= schedule.last_trigger:
         return False  # a clock was set back, or the rules of the time zone have changed since this fire was planned
-    late_ms = now - fired_at
+    late_ms = now - _fire_of(schedule, cron, trigger)
     if late_ms <= ON_TIME_MS:
         return True
     period_ms = cron.period_at(trigger - 1)
