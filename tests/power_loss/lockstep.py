@@ -69,8 +69,8 @@ class LockstepWriter(Writer):
         self._go.acquire()
         return super()._next()
 
-    def _call_back(self, function, argument) -> None:
-        super()._call_back(function, argument)
+    def _call_back(self, function, *arguments) -> None:
+        super()._call_back(function, *arguments)
         self._done.release()
 
 
