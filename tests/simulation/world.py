@@ -32,6 +32,9 @@ from outrider.store.sqlite.connection import run_now
 
 CLIENTS = 3
 
+LONGEST_ATTEMPT_MS = 30 * SECOND_MS
+"""No request of the workload has a longer timeout."""
+
 LONGEST_REST_MS = 4 * DAY_MS
 """By then the longest backoff, the last attempt and the last callback are over."""
 
@@ -195,11 +198,10 @@ class World:
                 return
             await self._loop.pause(self._plan.scale.lease_ms)
         await self._loop.pause(2 * self._plan.scale.lease_ms)
-        looks = 20
-        while looks and any(slot.node.engine.dispatcher.in_flight for slot in self.cluster.slots):
-            # While a node claims, it keeps places for what may come.
-            looks -= 1
-            await self._loop.pause(7)
+        give_up_at = self._loop.ms + LONGEST_ATTEMPT_MS
+        while self._loop.ms < give_up_at and any(slot.node.engine.dispatcher.in_flight for slot in self.cluster.slots):
+            # Who was struck off during an attempt sees it end in its own time, while the message has long ended elsewhere.
+            await self._loop.pause(self._plan.scale.lease_ms)
 
 
 async def _first_of(*doing: Coroutine[None, None, object]) -> None:
