@@ -200,7 +200,7 @@ class World:
         await self._loop.pause(2 * self._plan.scale.lease_ms)
         give_up_at = self._loop.ms + LONGEST_ATTEMPT_MS
         while self._loop.ms < give_up_at and any(slot.node.engine.dispatcher.in_flight for slot in self.cluster.slots):
-            # Who was struck off during an attempt sees it end in its own time; the message has long ended elsewhere.
+            # Who was struck off during an attempt sees it end in its own time; the message has ended elsewhere.
             await self._loop.pause(self._plan.scale.lease_ms)
 
 
