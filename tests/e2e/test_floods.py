@@ -28,7 +28,7 @@ SPARE = 200
 """File descriptors of this process that a flood leaves."""
 
 KIB_A_SLOW_CONNECTION = 16
-KIB_A_DEAF_CONNECTION = 512
+KIB_A_DEAF_CONNECTION = 1024
 
 BUSY_S = 2.0
 """What the slowest of 100 publishes may take beside clients that have thousands of requests answered meanwhile."""

@@ -69,10 +69,10 @@ async def test_ids_may_stand_in_the_query(api, deliver):
 
 async def test_those_of_a_host_are_listed_and_deleted_alone(api, deliver):
     (dlq_id,) = await fail(api, deliver)
-    assert (await api.call("GET", "/v2/dlq?host=other.example")).json() == {"messages": []}
-    assert (await api.call("DELETE", "/v2/dlq?host=other.example")).json() == {"deleted": 0}
+    assert (await api.call("GET", "/v2/dlq?destinationHost=other.example")).json() == {"messages": []}
+    assert (await api.call("DELETE", "/v2/dlq?destinationHost=other.example")).json() == {"deleted": 0}
     assert await left(api) == [dlq_id]
-    assert (await api.call("DELETE", "/v2/dlq?host=example.com")).json() == {"deleted": 1}
+    assert (await api.call("DELETE", "/v2/dlq?destinationHost=example.com")).json() == {"deleted": 1}
     assert await left(api) == []
 
 
@@ -158,7 +158,7 @@ async def test_no_match_is_an_empty_list(api):
         ("DELETE", "/v2/dlq", b'{"dlqIds": ["1-0"], "label": "a"}'),
         ("DELETE", "/v2/dlq/", b""),
         ("DELETE", "/v2/dlq?lable=a", b""),
-        ("DELETE", "/v2/dlq?host=", b""),
+        ("DELETE", "/v2/dlq?host=example.com", b""),
         ("DELETE", "/v2/dlq?dlqIds=", b""),
         ("POST", "/v2/dlq/retry", b"{}"),
         ("POST", "/v2/dlq/retry/", b""),

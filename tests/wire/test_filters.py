@@ -119,9 +119,9 @@ def test_response_statuses_are_numbers():
 
 
 def test_dead_letters_are_narrowed_by_place_as_messages_are():
-    asked = parse_dead_letter_query([("host", "A.example:8443"), ("path", "/a,/b")])
+    asked = parse_dead_letter_query([("destinationHost", "A.example:8443"), ("destinationPath", "/a,/b")])
     assert (asked.query.filter.hosts, asked.query.filter.paths) == (("a.example:8443",), ("/a", "/b"))
-    assert asked.filtered_by == ("host", "path")
+    assert asked.filtered_by == ("destinationHost", "destinationPath")
 
 
 @pytest.mark.parametrize("name", ["source", "api"])
@@ -132,6 +132,8 @@ def test_dead_letters_ignore_what_only_the_hosted_service_has(name):
 @pytest.mark.parametrize(
     ("parse", "name", "value"),
     [
+        (parse_dead_letter_query, "host", "x"),
+        (parse_dead_letter_query, "path", "/x"),
         (parse_log_query, "lable", "x"),
         (parse_log_query, "dlqIds", "x"),
         (parse_log_query, "responseStatus", "500"),

@@ -302,11 +302,17 @@ export interface Cluster extends Count {
   newestTime: number
 }
 
+/** Dead letters alone have other names for the destination's host and path: QStash refuses the usual ones. */
+export const ofDeadLetters = ({ host, path, ...query }: Query): Query => ({
+  ...query,
+  destinationHost: host,
+  destinationPath: path,
+})
 export const listDeadLetters = (query: Query, signal?: AbortSignal) =>
-  get<{ messages: DeadLetter[] } & Page>('/v2/dlq', query, signal)
-export const countDeadLetters = (query: Query) => get<Count>('/v2/dlq/count', query)
+  get<{ messages: DeadLetter[] } & Page>('/v2/dlq', ofDeadLetters(query), signal)
+export const countDeadLetters = (query: Query) => get<Count>('/v2/dlq/count', ofDeadLetters(query))
 export const listClusters = (query: Query, signal?: AbortSignal) =>
-  get<{ clusters: Cluster[]; total: number; capped?: boolean }>('/v2/dlq/clusters', query, signal)
+  get<{ clusters: Cluster[]; total: number; capped?: boolean }>('/v2/dlq/clusters', ofDeadLetters(query), signal)
 
 /* Figures */
 

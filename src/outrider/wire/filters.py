@@ -246,7 +246,9 @@ MESSAGE_PARAMETERS = table_of(
 )
 DEAD_LETTER_PARAMETERS = table_of(
     *_COMMON,
-    *_PLACE,
+    # QStash refuses `host` and `path` here, so what a cluster of one host is asked for by has names of its own.
+    Parameter("destinationHost", "hosts", _lower_list, "The destination's host, with its port if it has one."),
+    Parameter("destinationPath", "paths", _paths, "The destination's path."),
     *_PAGE,
     Parameter("dlqIds", "dead_letter_ids", _list, "The ids of dead letters."),
     Parameter(

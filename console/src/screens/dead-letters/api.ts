@@ -1,5 +1,5 @@
 /** The calls that only dead letters need. */
-import { call, get, type DeadLetter, type Query } from '../../lib/api.ts'
+import { call, get, ofDeadLetters, type DeadLetter, type Query } from '../../lib/api.ts'
 import type { Step } from '../../lib/sweep.svelte.ts'
 import type { Replacement } from './letter.ts'
 
@@ -26,13 +26,15 @@ export const deleteNamed = async (dlqIds: string[]) =>
 
 /** One page of what the query describes. */
 export async function retryPage(query: Query, cursor: string | undefined): Promise<Step> {
-  const page = await call<Retried>('POST', '/v2/dlq/retry', { query: { ...query, count: AT_ONCE, cursor } })
+  const page = await call<Retried>('POST', '/v2/dlq/retry', {
+    query: { ...ofDeadLetters(query), count: AT_ONCE, cursor },
+  })
   return { done: page.responses.length, cursor: page.cursor }
 }
 
 export async function deletePage(query: Query, cursor: string | undefined): Promise<Step> {
   const page = await call<{ deleted: number; cursor?: string }>('DELETE', '/v2/dlq', {
-    query: { ...query, count: AT_ONCE, cursor },
+    query: { ...ofDeadLetters(query), count: AT_ONCE, cursor },
   })
   return { done: page.deleted, cursor: page.cursor }
 }
