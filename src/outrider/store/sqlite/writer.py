@@ -37,8 +37,11 @@ GROUP_ROWS = 1000
 GROUP_BYTES = 16 * 1024 * 1024
 """A group is closed once it has so much: enough to amortise a sync, few enough to stay short."""
 
-TURN = 25
-"""So many callers are told in one turn of the event loop: each goes to work at once, and new requests wait for that."""
+TURN = 250
+"""So many callers are told in one turn of the event loop: each goes to work at once, and new requests wait for that.
+
+It is more than a usual group has: by 25 a turn, groups fell apart, and a message cost 9 µs more of 169.
+"""
 
 
 class Waiting:
