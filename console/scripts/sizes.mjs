@@ -10,6 +10,7 @@ const kB = (bytes) => `${(bytes / 1024).toFixed(1).padStart(7)} kB`
 const page = readFileSync(new URL('index.html', built), 'utf8')
 const first = ['index.html', ...[...page.matchAll(/\/console\/(assets\/[^"]+)/g)].map((found) => found[1])]
 const rest = readdirSync(new URL('assets/', built))
+  .filter((name) => !name.endsWith('.gz'))
   .map((name) => `assets/${name}`)
   .filter((path) => !first.includes(path))
 
