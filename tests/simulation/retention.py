@@ -6,6 +6,7 @@ from tests.simulation.plan import Plan
 from tests.simulation.records import Letter, Record
 
 from outrider.domain.instant import MINUTE_MS
+from outrider.testing import DEFAULT_START
 
 PURGED_MS = 10 * MINUTE_MS
 """What outlived its retention is gone so much later, and is there so much earlier: clocks differ, purges fail."""
@@ -22,7 +23,9 @@ class Retention:
         return record.ended is not None and self._may(now - record.ended, self._plan.log_retention_ms)
 
     def entries_may_be_gone(self, record: Record, now: int) -> bool:
-        return self._may(now - record.committed, self._plan.log_retention_ms)
+        """Whether the first may have outlived its time, which is that of the request: its commit may be much later."""
+        begun = min(record.committed, record.message.created_at - DEFAULT_START)
+        return self._may(now - begun, self._plan.log_retention_ms)
 
     def letter_may_be_gone(self, letter: Letter, now: int) -> bool:
         ended = letter.record.ended
