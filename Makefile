@@ -5,6 +5,8 @@ BIN := .venv/bin
 JS := tests/e2e/js
 # The tool directory comes first, so that an npm of the machine is used only where .venv has none.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Compile each module once, and not in each of the hundreds of processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
 
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 # $(call install,PACKAGE): from the system's packages, where this user may.
