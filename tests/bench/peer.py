@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import socket
+import struct
 import threading
 from collections.abc import Iterable
-from pathlib import Path
 
 Pieces = Iterable[bytes]
+
+# Of linux/netlink.h, sock_diag.h and inet_diag.h
+NETLINK_SOCK_DIAG = 4
+SOCK_DIAG_BY_FAMILY = 20
+NLM_F_REQUEST = 1
+NLMSG_ERROR = 2
+ANY_STATE = 0xFFFFFFFF
+ANY_DEVICE_AND_COOKIE = bytes(4) + b"\xff" * 8
 
 
 def byte_by_byte(whole: bytes) -> list[bytes]:
@@ -17,20 +27,33 @@ def byte_by_byte(whole: bytes) -> list[bytes]:
 
 def send_in_pieces(connection: socket.socket, pieces: Pieces) -> None:
     """Send each piece when the other side has read the one before, so that it surely reads them apart."""
-    for piece in pieces:
-        connection.sendall(piece)
-        while _unread(connection) > 0:
-            pass
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:
+        kernel.settimeout(5)
+        assert _unread(connection, kernel) is not None, "the other side waits, and the kernel cannot tell of its socket"
+        for piece in pieces:
+            connection.sendall(piece)
+            while _unread(connection, kernel):
+                os.sched_yield()
 
 
-def _unread(connection: socket.socket) -> int:
-    """How many bytes the other side has not taken from its socket yet."""
-    ours, theirs = (f":{name[1]:04X}" for name in (connection.getsockname(), connection.getpeername()))
-    for line in Path("/proc/net/tcp").read_text().splitlines():
-        _, local, remote, _, queues, *_ = line.split()
-        if local.endswith(theirs) and remote.endswith(ours):
-            return int(queues.partition(":")[2], 16)
-    return 0
+def _unread(connection: socket.socket, kernel: socket.socket) -> int | None:
+    """How many bytes the other side has not taken from its socket yet; None if it has closed it.
+
+    The kernel is asked for that socket alone: in /proc/net/tcp stand all that closed within the last minute, thousands
+    after other tests, and to have them listed took 0.1 ms to 2 ms a byte.
+    """
+    (ours, our_port), (theirs, their_port) = connection.getsockname(), connection.getpeername()
+    ends = struct.pack("!HH4s12x4s12x", their_port, our_port, socket.inet_aton(theirs), socket.inet_aton(ours))
+    asked = struct.pack("=BBxxI", socket.AF_INET, socket.IPPROTO_TCP, ANY_STATE) + ends + ANY_DEVICE_AND_COOKIE
+    kernel.send(struct.pack("=IHHII", 16 + len(asked), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST, 0, 0) + asked)
+    told = kernel.recv(4096)
+    (kind,) = struct.unpack_from("=H", told, 4)
+    if kind == NLMSG_ERROR:
+        (error,) = struct.unpack_from("=i", told, 16)
+        assert error == -errno.ENOENT, os.strerror(-error)
+        return None
+    (unread,) = struct.unpack_from("=I", told, 72)
+    return unread
 
 
 class Peer:

@@ -12,7 +12,9 @@ import shutil
 import subprocess
 import sys
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first is the same browser without a window of its own: a new page takes 0.1 s instead of 0.5, and the tests of
+a file two thirds of the CPU."""
 
 FLAGS = (
     "--no-sandbox",  # as root there is none; it opens nothing but our own pages
@@ -37,7 +39,8 @@ def program() -> str:
     if found is None:
         raise MissingChromiumError(
             f"the console's tests need Chromium, and none of {', '.join(NAMES)} is on PATH; "
-            "install it (Debian: apt-get install chromium), or name its program in OUTRIDER_TEST_CHROMIUM"
+            "install one (Debian: apt-get install chromium-headless-shell), "
+            "or name its program in OUTRIDER_TEST_CHROMIUM"
         )
     return found
 

@@ -180,9 +180,9 @@ class ServerProcess:
             self._pass_time()
         return time.monotonic() - began
 
-    def wait_for_log(self, event: str, timeout_s: float = START_S) -> str:
-        """The first line of the log that tells the event."""
-        return self._stderr.wait_for(lambda text: f'"event":"{event}"' in text, timeout_s)
+    def wait_for_log(self, event: str, timeout_s: float = START_S, *, about: str = "") -> str:
+        """The first line of the log that tells the event, and has this in it."""
+        return self._stderr.wait_for(lambda text: f'"event":"{event}"' in text and about in text, timeout_s)
 
     def _wait_until_ready(self) -> None:
         self.wait_for_status("/readyz", 200)

@@ -51,7 +51,7 @@ def test_there_are_enough_of_them():
     assert len(set(SPELLINGS)) >= 120
 
 
-@pytest.mark.timeout(240)  # a schedule fires at the next minute
+@pytest.mark.timeout(240)
 def test_no_denied_address_is_reached_where_every_address_leads_here(tmp_path):
     """Beside it runs the same with everything allowed: there the listener is reached, by each way, at each address."""
     if isolated() is None:

@@ -188,7 +188,7 @@ def test_server_log_shows_no_secret(server, account, qstash, ledger, place):
     )
     (failed,) = ledger.wait_for(place + "/failed")
     (letter,) = qstash.dlq.list().messages
-    assert letter.message_id in server.log
+    server.wait_for_log("failed", about=letter.message_id)
     signature = failed.header("Upstash-Signature")
     for canary in (account.token, account.current, account.next, body, value, signature):
         assert canary not in server.log

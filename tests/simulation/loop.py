@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from asyncio.events import TimerHandle
+from contextvars import Context
+from heapq import heappop, heappush
 from typing import Any
 
 MOST_TURNS = 200_000
@@ -38,7 +41,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def __init__(self) -> None:
         super().__init__()
-        self._selector = self
+        self._timers: list[tuple[float, int, TimerHandle]] = []
         self._seconds = 0.0
         self._turns = 0
         self._numbers = itertools.count()
@@ -52,6 +55,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def ms(self) -> int:
         """Milliseconds since the loop began."""
         return round(self._seconds * 1000)
+
+    def call_at(self, when: float, callback, *args: object, context: Context | None = None) -> TimerHandle:
+        timer = TimerHandle(when, callback, args, self, context)
+        heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
 
     def after(self, ms: int, do, *arguments: object) -> asyncio.TimerHandle:
         """Call it so many milliseconds from now."""
@@ -71,6 +79,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 except RuntimeError:  # it has gone on waiting, or is held by another
                     continue
         self.tasks.clear()
+        self._timers.clear()
         self.close()
 
     def _new_task(self, _, coroutine, **more: Any) -> NumberedTask:
@@ -78,20 +87,34 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.tasks.append(task)
         return task
 
-    # What BaseEventLoop asks of a selector, and of its subclass
+    # What BaseEventLoop asks of its subclass. Its own turn looks for files, and compares timers in Python.
 
-    def select(self, timeout: float | None) -> list[object]:
-        if timeout is None:
-            raise Stuck(f"nothing is ready, and nobody waits for time:\n{self._describe()}")
-        if timeout > 0:
-            self._seconds = self._scheduled[0].when()
-            self._turns = 0
+    def _run_once(self) -> None:
+        timers, ready = self._timers, self._ready
+        if not ready:
+            self._jump()
         self._turns += 1
         if self._turns > MOST_TURNS:
             raise Stuck(f"time stands still at {self.ms} ms:\n{self._describe()}")
-        return []
+        while timers and timers[0][0] <= self._seconds:
+            ready.append(heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
 
-    def _process_events(self, event_list) -> None:
+    def _jump(self) -> None:
+        """To the next timer that is not cancelled."""
+        timers = self._timers
+        while timers and timers[0][2]._cancelled:
+            heappop(timers)
+        if not timers:
+            raise Stuck(f"nothing is ready, and nobody waits for time:\n{self._describe()}")
+        if timers[0][0] > self._seconds:
+            self._seconds = timers[0][0]
+            self._turns = 0
+
+    def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
         pass
 
     def _write_to_self(self) -> None:

@@ -18,9 +18,8 @@ from outrider.engine.directory import Directory
 from outrider.engine.runtime import Engine
 from outrider.engine.time_keeper import TimeKeeper
 from outrider.http.answers import Answer
-from outrider.http.app import App, create_app
+from outrider.http.app import create_app
 from outrider.http.requests import Body, Request
-from outrider.http.routes import Route
 from outrider.ports import Observer
 from outrider.sealing import SealedBox, SecretKey
 
@@ -87,7 +86,7 @@ class Node:
             poll_ms=plan.scale.poll_ms,
             time_keeper=TimeKeeper(store, clock, observer) if isinstance(clock, NodeClock) else None,
         )
-        self._app = _app_of(self.engine)
+        self._app = create_app(self.engine)
         self._requests: dict[asyncio.Future[Answer | None], asyncio.Task[None]] = {}
         process.when_killed.append(self._hang_up)
 
@@ -133,16 +132,6 @@ class Node:
         for answer in list(self._requests):
             if not answer.done():
                 answer.set_result(None)
-
-
-_routes: list[Route] = []
-
-
-def _app_of(engine: Engine) -> App:
-    """The API of an engine. Its routes are the same for all, and describing them takes longer than many a life."""
-    if not _routes:
-        _routes.extend(create_app(engine).table.routes)
-    return App(engine, _routes)
 
 
 def _request(method: str, target: str, headers: Sequence[tuple[str, str]], content: bytes) -> Request:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -22,14 +23,24 @@ Document = dict[str, Any]
 
 
 def describing(rows: Iterable[Route]) -> tuple[Route, ...]:
-    """The rows and two more: the description of all of them, and the page that shows it to people."""
-    pages: dict[str, Answer] = {}
+    """The rows and two more: the description of all of them, and the page that shows it to people.
+
+    Both are made when they are first asked for, and kept: they would take 20 ms of every start.
+    """
+
+    @cache
+    def document() -> Answer:
+        return answers.json(describe(routes))
+
+    @cache
+    def page() -> Answer:
+        return Answer(200, render(describe(routes), OPTIONS, FAMILIES).encode(), PAGE_HEADERS)
 
     async def openapi(_call: Call) -> Answer:
-        return pages["openapi"]
+        return document()
 
     async def reference(_call: Call) -> Answer:
-        return pages["reference"]
+        return page()
 
     routes = (
         *rows,
@@ -38,9 +49,6 @@ def describing(rows: Iterable[Route]) -> tuple[Route, ...]:
             "GET", "/docs", reference, Needs.OPEN, Operation("This description as a page.", text(), media="text/html")
         ),
     )
-    document = describe(routes)
-    pages["openapi"] = answers.json(document)
-    pages["reference"] = Answer(200, render(document, OPTIONS, FAMILIES).encode(), PAGE_HEADERS)
     return routes
 
 
