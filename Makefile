@@ -75,6 +75,7 @@ types: setup
 AUDIT := .audit/bin/pip-audit --progress-spinner off --strict
 
 audit: .audit/.ready ## known vulnerabilities of what the lock names, and of the newest that may be installed; asks the network
+	@$(PYTHON) .ci/advisories.py
 	$(AUDIT) --disable-pip --require-hashes --requirement requirements.lock
 	$(AUDIT) .
 

@@ -271,10 +271,16 @@ class Receiver(Process):
     """The destination: answers everything at once, or after a delay."""
 
     def __init__(
-        self, folder: Path, *, delay_ms: float = 0, status: int = 200, programs: Programs | None = None
+        self,
+        folder: Path,
+        *,
+        delay_ms: float = 0,
+        status: int = 200,
+        at_every_address: bool = False,
+        programs: Programs | None = None,
     ) -> None:
-        program = (programs or build()).receiver
-        super().__init__((str(program), "--delay-ms", str(delay_ms), "--status", str(status)), folder / "receiver")
+        command = [str((programs or build()).receiver), "--delay-ms", str(delay_ms), "--status", str(status)]
+        super().__init__([*command, *(["--any"] if at_every_address else [])], folder / "receiver")
         self.url = ""
 
     def reset(self) -> None:

@@ -138,6 +138,18 @@ TARGETS = (
         1.2,
         of="beside a quick one: publish to delivery, p99",
     ),
+    Target(
+        "Delivery p99 to 100 healthy hosts beside one that refuses 10,000 messages, to that without",
+        "dead_host",
+        "beside one that refuses: p99, to that without",
+        1.2,
+    ),
+    Target(
+        "The same beside one that hangs",
+        "dead_host",
+        "beside one that hangs: p99, to that without",
+        1.2,
+    ),
 )
 
 SECTIONS = {
@@ -157,6 +169,10 @@ SECTIONS = {
     "neighbours": (
         "A slow destination beside a healthy one",
         "The slow one takes 2 s a request and gets more than it can take; the healthy one is measured.",
+    ),
+    "dead_host": (
+        "A dead host with 10,000 messages among 100 healthy ones",
+        "It refuses, or hangs until the attempt's time-out of 3 s; the healthy ones get 200 messages a second in all.",
     ),
     "tls": (
         "Deliveries over TLS",

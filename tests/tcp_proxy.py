@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import socket
 import struct
 import threading
@@ -24,6 +25,12 @@ from tests.free_port import free_port
 CHUNK = 65_536
 LONGEST_PATTERN = 256
 WAIT_S = 30.0
+
+SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
+"""Of Linux; Python does not name them."""
+
+_DROP = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+"""A filter of one instruction, BPF_RET: nothing of the packet is kept, before TCP sees it."""
 
 
 class Cut:
@@ -162,6 +169,13 @@ class TcpProxy:
         """Forward again, first what was held back."""
         self._do(self._flow())
 
+    def swallow(self) -> None:
+        """A black hole: what is sent on connections there are is not even received, at no end. New ones are served.
+
+        On Linux alone. What was sent comes through once there is no hole any more, by `flow`, if it is sent again.
+        """
+        self._do(self._swallow())
+
     def delay(self, seconds: float) -> None:
         """Forward everything from now on that much later, each way; 0: at once."""
         self._do(self._delay(seconds))
@@ -212,6 +226,12 @@ class TcpProxy:
 
     async def _flow(self) -> None:
         self._flows.set()
+        for connection in self._connections:
+            connection.receive()
+
+    async def _swallow(self) -> None:
+        for connection in self._connections:
+            connection.swallow()
 
     async def _delay(self, seconds: float) -> None:
         self._delay_s = seconds
@@ -301,6 +321,18 @@ class _Connection:
         else:
             self._client.write(data)
             await self._client.drain()
+
+    def swallow(self) -> None:
+        for connected in self._sockets():
+            connected.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(_DROP)))
+
+    def receive(self) -> None:
+        for connected in self._sockets():
+            with contextlib.suppress(FileNotFoundError):  # it has received all the time
+                connected.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
+
+    def _sockets(self) -> list[socket.socket]:
+        return [one.get_extra_info("socket") for one in (self._client, self._server) if one is not None]
 
     def forget_answers(self) -> None:
         self._withheld = b""

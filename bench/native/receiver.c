@@ -1,8 +1,9 @@
 /* The destination of a benchmark: takes any request, answers it, and counts.
 
-     receiver [--port 0] [--status 200] [--delay-ms 0] [--mark '"us":']
+     receiver [--port 0] [--status 200] [--delay-ms 0] [--mark '"us":'] [--any]
 
-   Prints {"port":…} once it listens on 127.0.0.1. GET /stats answers what was counted, GET /reset
+   Prints {"port":…} once it listens on 127.0.0.1; with --any on every address, so 127.0.1.1 to
+   127.0.1.100 are a hundred hosts. GET /stats answers what was counted, GET /reset
    counts from zero. The digits behind the mark in a body are the µs since 1970 at which the request
    was caused; the time from then until it came in whole is a latency. */
 
@@ -363,12 +364,12 @@ static void accept_all(int listener)
     }
 }
 
-static int listen_on(int port)
+static int listen_on(int port, in_addr_t at)
 {
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     socklen_t size = sizeof address;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(at);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 4096) < 0)
         fail("cannot listen");
@@ -385,22 +386,25 @@ int main(int count, char **words)
         {"status", required_argument, NULL, 's'},
         {"delay-ms", required_argument, NULL, 'd'},
         {"mark", required_argument, NULL, 'm'},
+        {"any", no_argument, NULL, 'a'},
         {NULL, 0, NULL, 0},
     };
     int port = 0;
+    in_addr_t at = INADDR_LOOPBACK;
     for (int option; (option = getopt_long(count, words, "", options, NULL)) != -1;) {
         switch (option) {
         case 'p': port = atoi(optarg); break;
         case 's': status = atoi(optarg); break;
         case 'd': delay_us = (int64_t)(atof(optarg) * 1000); break;
         case 'm': mark = optarg; break;
+        case 'a': at = INADDR_ANY; break;
         default: return 2;
         }
     }
     signal(SIGPIPE, SIG_IGN);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    int listener = listen_on(port);
+    int listener = listen_on(port, at);
     watch(listener, &listener, EPOLLIN, EPOLL_CTL_ADD);
     watch(timer, &timer, EPOLLIN, EPOLL_CTL_ADD);
     counted.cpu_before = cpu_seconds();

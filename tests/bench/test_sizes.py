@@ -11,7 +11,7 @@ from bench.harness import BenchmarkError, Receiver, Server
 from bench.report import Report
 from bench.rounds import publish_batches
 
-from bench import backlog, crowds, logs, neighbours, tls
+from bench import backlog, crowds, dead_host, logs, neighbours, tls
 
 
 @pytest.fixture
@@ -82,6 +82,15 @@ def test_slow_neighbour_has_many_at_once(receiver, report, tmp_path, programs):
         neighbours.measure("it", tmp_path / "one", healthy=receiver, beside=slow, report=report, said=said)
     assert receiver.came().requests == 20
     assert report.median("it: most at once to the other") > 5
+
+
+@pytest.mark.parametrize("kind", [dead_host.ALONE, dead_host.REFUSES, dead_host.HANGS])
+def test_healthy_hosts_are_many_beside_a_dead_one(kind, report, tmp_path, programs):
+    said = argparse.Namespace(messages=300, hosts=20, rate=100, seconds=0.5)
+    with Receiver(tmp_path, at_every_address=True, programs=programs) as healthy:
+        assert dead_host.measure(kind, tmp_path / "one", healthy, report, said) > 0
+        assert healthy.came().requests == 50
+    assert report.median(f"{kind}: publish to delivery, p99") > 0
 
 
 def test_deliveries_over_tls_are_trusted(report, tmp_path, programs):

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import json
 import re
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
@@ -41,12 +42,13 @@ class Load:
     With `queues`, a fifth of them are enqueued instead, into that many queues of parallelism 1. Those of a queue follow
     one another, so the order in which they were enqueued is that of their numbers.
 
-    What was answered with 2xx is in `accepted`: kind by message id. What was not answered may
-    have been stored or not.
+    What was answered with 2xx is in `accepted`: kind by message id; `times` says when it was sent and when it was
+    answered, by `time.monotonic`. What was not answered may have been stored or not.
     """
 
     def __init__(self, server: ServerProcess, ledger: Ledger, place: str, count: int, *, queues: int = 0) -> None:
         self.accepted: dict[str, str] = {}
+        self.times: dict[str, tuple[float, float]] = {}
         self._server = server
         self._ledger = ledger
         self._place = place
@@ -63,13 +65,16 @@ class Load:
 
     async def publish(self) -> None:
         """Publish everything; while the server is down, wait."""
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
-        headers = {"Authorization": f"Bearer {self._server.variables['QSTASH_TOKEN']}"}
-        async with aiohttp.ClientSession(connector=connector, headers=headers) as session, asyncio.TaskGroup() as all_:
+        async with self._session() as session, asyncio.TaskGroup() as all_:
             for _ in range(CONNECTIONS):
                 all_.create_task(self._publish_on(session))
             for queue in range(self._queues):
                 all_.create_task(self._enqueue_on(session, queue))
+
+    async def publish_one(self) -> bool:
+        """One more, plain; whether it was accepted."""
+        async with self._session() as session:
+            return await self._try(session, "publish", "plain", "one") is not None
 
     def at_acceptance(self, count: int, act: Callable[[], None]) -> None:
         """Call `act` in the moment in which the acceptance of so many messages is known."""
@@ -80,12 +85,13 @@ class Load:
 
         def is_drained() -> bool:
             # Counting is cheap, the account is not, and this is asked at every request.
-            return len(self._ledger) >= self._expected and not Account(self, self._ledger.requests()).lost
+            return len(self._ledger) >= self.expected and not Account(self, self._ledger.requests()).lost
 
         await asyncio.to_thread(self._ledger.wait_until, is_drained, "every accepted message", DRAINED_WITHIN_S)
 
     @property
-    def _expected(self) -> int:
+    def expected(self) -> int:
+        """How many requests the accepted messages cause at least."""
         return sum(ATTEMPTS[kind] + CALLBACKS[kind] for kind in self.accepted.values())
 
     async def go_on(self) -> None:
@@ -107,19 +113,28 @@ class Load:
 
     async def _send(self, session: aiohttp.ClientSession, how: str, kind: str, which: str) -> None:
         """Once. If it was not accepted, return when the server was started again."""
-        destination = self._ledger.url(f"{self._place}/{kind}/{which}")
         starts = self._starts
+        if await self._try(session, how, kind, which) is None:
+            async with self._started:
+                await self._started.wait_for(lambda: self._starts > starts)
+        elif act := self._at_acceptance.pop(len(self.accepted), None):
+            act()
+
+    async def _try(self, session: aiohttp.ClientSession, how: str, kind: str, which: str) -> str | None:
+        destination = self._ledger.url(f"{self._place}/{kind}/{which}")
+        sent = time.monotonic()
         try:
             message_id = await self._post(session, f"{self._base}/v2/{how}/{destination}", kind)
         except (aiohttp.ClientError, ConnectionError):
-            message_id = None
-        if message_id is None:
-            async with self._started:
-                await self._started.wait_for(lambda: self._starts > starts)
-        else:
+            return None
+        if message_id is not None:
             self.accepted[message_id] = kind
-            if act := self._at_acceptance.pop(len(self.accepted), None):
-                act()
+            self.times[message_id] = sent, time.monotonic()
+        return message_id
+
+    def _session(self) -> aiohttp.ClientSession:
+        headers = {"Authorization": f"Bearer {self._server.variables['QSTASH_TOKEN']}"}
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS), headers=headers)
 
     async def _post(self, session: aiohttp.ClientSession, url: str, kind: str) -> str | None:
         """The id of a message that was accepted; None for a server that says it cannot."""

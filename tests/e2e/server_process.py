@@ -127,9 +127,7 @@ class ServerProcess:
 
     def start(self) -> ServerProcess:
         """Start it and wait until it is ready."""
-        self.started_at = time.monotonic()
-        self._process = outrider(*self._arguments, environ=self._environ, prefix=self._prefix)
-        self._stdout, self._stderr = Output(self._process.stdout), Output(self._process.stderr)
+        self._launch()
         self.url = json.loads(self.wait_for_log("listening"))["url"]
         self._wait_until_ready()
         if self.mode == "dev" or not self.variables:
@@ -137,6 +135,15 @@ class ServerProcess:
         printed = [text.partition("=") for text in self._stdout.lines if text.startswith("QSTASH_")]
         self.variables |= {name: value for name, _, value in printed} | {"QSTASH_URL": self.url}
         return self
+
+    def start_and_kill(self, when: Callable[[], bool]) -> None:
+        """Start it, and SIGKILL it once this holds, ready or not."""
+        self._launch()
+        deadline = time.monotonic() + START_S
+        while not when():
+            assert time.monotonic() < deadline, f"it was not to be killed; its log:\n{self.log}"
+            self._pass_time(0.001)
+        self.kill()
 
     def kill(self) -> None:
         """SIGKILL: nothing of it runs on."""
@@ -187,10 +194,15 @@ class ServerProcess:
     def _wait_until_ready(self) -> None:
         self.wait_for_status("/readyz", 200)
 
-    def _pass_time(self) -> None:
+    def _launch(self) -> None:
+        self.started_at = time.monotonic()
+        self._process = outrider(*self._arguments, environ=self._environ, prefix=self._prefix)
+        self._stdout, self._stderr = Output(self._process.stdout), Output(self._process.stderr)
+
+    def _pass_time(self, seconds: float = POLL_S) -> None:
         """Let a moment pass. Fails if the process ends meanwhile."""
         try:
-            code = self._process.wait(POLL_S)
+            code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return
         raise AssertionError(f"the server exited with {code}; its log:\n{self.log}")

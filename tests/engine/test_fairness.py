@@ -2,7 +2,7 @@
 
 from tests.factories import make_message
 
-from outrider.domain.attempt import Response, TimedOut, judge
+from outrider.domain.attempt import Response, TimedOut, Unreachable, judge
 from outrider.domain.message import new_id
 
 TIMEOUT_MS = 30_000
@@ -14,6 +14,13 @@ def time_out(world, url: str) -> None:
     async def behave(_):
         await world.clock.sleep_until(world.clock.now() + TIMEOUT_MS)
         return TimedOut(TIMEOUT_MS, "no answer")
+
+    world.destinations.behave(url, behave)
+
+
+def refuse(world, url: str) -> None:
+    async def behave(_):
+        return Unreachable("refused")
 
     world.destinations.behave(url, behave)
 
@@ -54,8 +61,7 @@ async def test_thirty_dead_hosts_leave_room_for_healthy_ones(make_world):
         time_out(world, f"https://dead{number}.example/")
         await publish_many(world, f"https://dead{number}.example/", 50)
     await world.rest()
-    few = 2 * 2  # A claim that was under way as a host's first messages were published may bring as many again.
-    assert world.engine.dispatcher.in_flight <= 375 + 22 * few, "they hold places, and leave some"
+    assert world.engine.dispatcher.in_flight <= 375 + 22 * 2, "they hold places, and leave some"
     for number in range(20):
         await world.publish(f"https://healthy{number}.example/")
     await world.rest()
@@ -73,13 +79,37 @@ async def test_more_dead_hosts_than_the_window_has_places_leave_a_quarter(make_w
     for number in range(60):
         time_out(world, f"https://dead{number}.example/")
         await publish_many(world, f"https://dead{number}.example/", 3)
-    for _ in range(4):
+    for _ in range(6):
         await world.clock.advance(TIMEOUT_MS)
-    assert world.engine.dispatcher.in_flight == 15
+    assert world.engine.dispatcher.in_flight == 15, "all of them are known now"
     answer_after(world, "https://healthy.example/", 10)
     await publish_many(world, "https://healthy.example/", 20)
     await world.clock.advance(1_000)
     assert calls_to(world, "healthy") == 20
+
+
+async def test_more_unknown_hosts_than_the_window_has_places_leave_an_eighth_while_they_hang(make_world):
+    world = await make_world(max_in_flight=80, max_in_flight_per_host=40)
+    known = [f"https://known{number}.example/" for number in range(10)]
+    for url in known:
+        await world.publish(url)
+    await world.rest()
+    for number in range(100):
+        time_out(world, f"https://unknown{number}.example/")
+    for number in range(100):
+        await publish_many(world, f"https://unknown{number}.example/", 2)
+    await world.rest()
+    assert world.engine.dispatcher.in_flight == 70
+    for number, url in enumerate(known, 11):
+        await world.publish(url)
+        await world.rest()
+        assert calls_to(world, "/known") == number, "by its publish alone"
+    for url in known:
+        await park_many(world, world.tenant, url, 20, world.clock.now() + 1_000)
+    await world.clock.advance(1_500)
+    assert calls_to(world, "/known") == 20 + 200, "by claims"
+    await world.clock.advance(10 * TIMEOUT_MS)
+    assert calls_to(world, "/unknown") == 200, "none of them is forgotten"
 
 
 async def test_host_that_answers_late_counts_as_one_in_trouble_until_it_is_quick(make_world):
@@ -108,6 +138,43 @@ async def test_dead_host_with_a_backlog_delays_no_other(make_world):
         assert world.engine.dispatcher.in_flight > 200, "it is held before its publish is answered"
         await world.rest()
         assert calls_to(world, "healthy") == number + 1
+
+
+async def test_host_that_refuses_is_attempted_more_and_more_seldom_until_it_answers(make_world):
+    world = await make_world(max_in_flight=100, max_in_flight_per_host=20)
+    refuse(world, "https://dead.example/")
+    await publish_many(world, "https://dead.example/", 1_000)
+    await world.clock.advance(20_000)
+    called = calls_to(world, "dead")
+    assert called > 200, "twenty at once, that rest for 5 s at most"
+    await world.clock.advance(20_000)
+    per_s = (calls_to(world, "dead") - called) / 20
+    assert 0.7 < per_s / (20 / 5) < 1.3
+    answer_after(world, "https://dead.example/", 0)
+    await world.clock.advance(1_500)
+    assert calls_to(world, "dead") == 1_000, "one answers, and no other rests any more"
+
+
+async def test_host_that_refuses_for_a_moment_is_soon_attempted_again(make_world):
+    world = await make_world(max_in_flight=400, max_in_flight_per_host=100)
+    refuse(world, "https://restarted.example/")
+    await publish_many(world, "https://restarted.example/", 100)
+    await world.rest()
+    answer_after(world, "https://restarted.example/", 0)
+    await publish_many(world, "https://restarted.example/", 500)
+    await world.clock.advance(100)
+    assert calls_to(world, "restarted") == 600
+
+
+async def test_attempts_that_rest_delay_no_stop(make_world):
+    world = await make_world()
+    refuse(world, "https://dead.example/")
+    await publish_many(world, "https://dead.example/", 10)
+    await world.clock.advance(10)
+    assert calls_to(world, "dead") == world.engine.dispatcher.in_flight == 10
+    now = world.clock.now()
+    await world.engine.drain(30_000)
+    assert world.clock.now() == now
 
 
 async def test_backlog_of_one_tenant_delays_another_by_one_turn(make_world):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import sys
 
 import asyncpg
 import pytest
@@ -8,6 +11,9 @@ from tests.free_port import free_port
 from tests.tcp_proxy import TcpProxy
 
 LONG_S = 10
+
+UNACKNOWLEDGED = 24
+"""Where the TCP_INFO of Linux tells how many packets are on their way."""
 
 
 class Echo:
@@ -167,6 +173,20 @@ async def test_a_stalled_proxy_can_be_cut(proxy, connect):
     proxy.cut()
     with pytest.raises(ConnectionError):
         await reader.read()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="packets are dropped by a socket filter, which Linux has")
+async def test_what_is_sent_into_a_black_hole_is_not_even_received(echo, proxy, connect):
+    reader, writer = old = await connect()
+    await ask(old, b"one")
+    proxy.swallow()
+    writer.write(b"two")
+    assert await is_silent(reader)
+    info = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    assert struct.unpack_from("I", info, UNACKNOWLEDGED) == (1,)
+    await ask(await connect(), b"three")
+    proxy.flow()
+    await ask(old, b"", b"re:two")
 
 
 async def test_delay_is_each_way(proxy, connect):

@@ -39,6 +39,7 @@ from tests.store.turns import (
 )
 
 from outrider.domain import flow_control
+from outrider.domain.hosts import Hosts
 from outrider.domain.options import FlowControl
 
 
@@ -170,7 +171,7 @@ class TestKeyGate:
         slow = structs.replace(keyed(1, parallelism=1, url="https://slow.example/")[0], state=DUE, lease=None)
         fine = structs.replace(keyed(1, parallelism=1)[0], state=DUE, lease=None)
         await add(store, [slow, fine])
-        assert ids(await claim(store, excluding_hosts=frozenset({"slow.example"}))) == [fine.id]
+        assert ids(await claim(store, hosts=Hosts.but("slow.example"))) == [fine.id]
         assert await states(store, slow) == [DUE]
 
     async def test_callback_with_a_key_waits_for_it(self, store):

@@ -17,6 +17,7 @@ from tests.store.conftest import OTHER_TENANT
 from tests.store.steps import add_leased, cancel, entries, get, kinds, lose_leases
 
 from outrider.domain.event import EventKind as E
+from outrider.domain.hosts import Hosts
 from outrider.domain.message import DeduplicationKey, MessageState
 from outrider.domain.options import DeliveryOptions, FlowControl, Redaction
 from outrider.ports import Duplicate, Stored
@@ -172,11 +173,22 @@ class TestClaiming:
         slow = make_message(url="https://SLOW.example:8443/x", due_at=NOW - 9)
         fine = make_message(due_at=NOW - 5)
         await store.add([slow, fine], NOW)
-        excluded = frozenset({"slow.example:8443", "unknown.example"})
+        excluded = Hosts.but("slow.example:8443", "unknown.example")
         assert await store.next_due_at(excluded) == NOW - 5
         assert [m.id for m in await store.claim_due(NODE, NOW, 9, excluded)] == [fine.id]
         assert await store.next_due_at(excluded) is None
         assert await store.next_due_at() == NOW - 9
+
+    async def test_hosts_that_are_not_named_are_left_out(self, store):
+        unknown = make_message(url="https://unknown.example/x", due_at=NOW - 9)
+        fine = make_message(url="https://fine.example/x", due_at=NOW - 5)
+        await store.add([unknown, fine], NOW)
+        fine_alone = Hosts.only("fine.example", "idle.example")
+        assert await store.next_due_at(fine_alone) == NOW - 5
+        assert [m.id for m in await store.claim_due(NODE, NOW, 9, fine_alone)] == [fine.id]
+        assert await store.next_due_at(fine_alone) is None
+        assert await store.claim_due(NODE, NOW, 9, Hosts.only()) == []
+        assert [m.id for m in await store.claim_due(NODE, NOW, 9)] == [unknown.id]
 
     async def test_large_bodies_are_claimed_whole(self, store):
         message = make_message(body=b"z" * 100_000)
@@ -259,17 +271,25 @@ class TestTurns:
         fine = make_message(url="https://fine.example/")
         later = make_message(url="https://later.example/", due_at=NOW + 7)
         await store.add([*dead, fine, later], NOW)
-        excluded = frozenset({"dead.example"})
+        excluded = Hosts.but("dead.example")
         assert [m.id for m in await store.claim_due(NODE, NOW, 9, excluded, after=("", ""))] == [fine.id]
         assert await store.claim_due(NODE, NOW, 9, excluded, after=("", "")) == []
         assert await store.next_due_at(excluded) == NOW + 7
+
+    async def test_turns_are_of_those_alone_that_are_named(self, store):
+        unknown = [make_message(url=f"https://unknown{n}.example/", due_at=NOW - 9) for n in range(3)]
+        fine, later = (make_message(url="https://fine.example/", due_at=NOW + ms) for ms in (0, 7))
+        await store.add([*unknown, fine, later], NOW)
+        fine_alone = Hosts.only("fine.example")
+        assert [m.id for m in await store.claim_due(NODE, NOW, 9, fine_alone, after=("", ""))] == [fine.id]
+        assert await store.next_due_at(fine_alone) == NOW + 7
 
     async def test_more_lanes_than_one_look_sees_hide_nothing(self, store, monkeypatch):
         monkeypatch.setattr(turns, "LANES", 3)
         parked = [make_message(url=f"https://b{n}.example/", due_at=NOW + 9) for n in range(5)]
         due = [make_message(url=f"https://{name}.example/") for name in "ac"]
         await store.add([*parked, *due], NOW)
-        excluded = frozenset({"c.example"})
+        excluded = Hosts.but("c.example")
         claimed = []
         while some := await store.claim_due(NODE, NOW, 9, after=(TENANT, "b0.example")):
             claimed += some
@@ -277,6 +297,9 @@ class TestTurns:
         await store.give_back(NODE, [m.id for m in due], NOW)
         assert [m.host for m in await store.claim_due(NODE, NOW, 9, excluded, after=("", ""))] == ["a.example"]
         assert await store.next_due_at(excluded) == NOW + 9
+        c_alone = Hosts.only("c.example")
+        assert [m.host for m in await store.claim_due(NODE, NOW, 9, c_alone, after=("", ""))] == ["c.example"]
+        assert await store.next_due_at(c_alone) is None
 
     async def test_nodes_that_claim_at_once_share(self, store):
         await store.add([make_message(url=f"https://{n % 3}.example/") for n in range(30)], NOW)

@@ -1,6 +1,7 @@
 """The shared store while the way to its database, or the database, fails: nothing is lost, nothing is kept twice."""
 
 import asyncio
+import sys
 from contextlib import asynccontextmanager
 
 import pytest
@@ -22,7 +23,7 @@ from outrider.domain.errors import StoreUnavailable
 from outrider.domain.event import EventKind as E
 from outrider.domain.message import MessageState
 from outrider.ports import Applied, Stored
-from outrider.store.postgres import PostgresStore, transactions
+from outrider.store.postgres import PostgresStore, database, transactions
 from outrider.store.postgres.session import Session
 
 COMMIT = b"COMMIT\0"
@@ -111,6 +112,19 @@ class TestConnections:
             assert await store.add([message], NOW) == [Stored(message)]
             assert await get(store, message) == message
             await store.check(NOW)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="nothing else has TCP_USER_TIMEOUT, nor a hole for the test")
+    async def test_black_hole_is_left_soon(self, url, proxy, monkeypatch):
+        monkeypatch.setattr(database, "SILENCE_S", 1)
+        store = await PostgresStore.open(server().url(url.rpartition("/")[2], port=proxy.port))
+        await store.add_tenant(make_tenant(id=TENANT), make_keys())
+        await store.add([make_message()], NOW)
+        proxy.swallow()
+        message = make_message()
+        async with asyncio.timeout(database.COMMAND_TIMEOUT_S / 2):
+            assert await store.add([message], NOW) == [Stored(message)], "on a new connection"
+        proxy.flow()
+        await store.close()
 
     async def test_sessions_that_the_server_ended_are_replaced(self, store, raw):
         await asyncio.gather(*(store.get_message(TENANT, "msg_x") for _ in range(8)))

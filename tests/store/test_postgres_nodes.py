@@ -74,7 +74,7 @@ async def test_what_another_is_claiming_keeps_nobody_waiting(nodes, mode):
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def claim_slowly(connection):
-        found = await connection.read("find_due", int, now=NOW, excluded_hosts=[], limit=2, tenants=[])
+        found = await connection.read("find_due", int, now=NOW, hosts=[], are_all=False, limit=2, tenants=[])
         begun.set()
         await ended.wait()
         return found

@@ -299,7 +299,7 @@ async def explain(raw, statement):
 
 async def buffers(raw, name):
     statement = named(name)
-    values = statement.bind({"now": NOW, "limit": 100, "excluded_hosts": [], "tenants": []})
+    values = statement.bind({"now": NOW, "limit": 100, "hosts": [], "are_all": False, "tenants": []})
     async with raw.transaction():
         (row,) = await raw.fetch(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.sql}", *values)
         plan = json.loads(row[0])[0]["Plan"]

@@ -28,7 +28,7 @@ from outrider.domain.errors import Unavailable
 from outrider.domain.instant import SECOND_MS, Instant
 from outrider.domain.message import Message, MessageState
 from outrider.domain.settlement import Settlement
-from outrider.domain.shares import Shares, shows_trouble
+from outrider.domain.shares import Shares, is_answered, repute_after, rest_ms
 from outrider.engine.membership import Membership
 from outrider.engine.persistence import RETRY_STORE_MS, persist
 from outrider.engine.watch import Watch
@@ -78,6 +78,7 @@ class Dispatcher:
         self._after = ("", "")
         self._somebody_waits = False
         self._running: set[asyncio.Task[None]] = set()
+        self._rests: dict[str, int] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -150,9 +151,15 @@ class Dispatcher:
             self.look()
 
     def learn(self, message: Message, attempt: Attempt) -> None:
-        """How the destination fares: hosts in trouble may hold less."""
-        troubled = shows_trouble(attempt)
-        if (troubled or self._window.has_troubled) and self._window.learn(message.host, troubled=troubled):
+        """How the destination fares: hosts that are unknown or in trouble may hold less, dead ones for longer."""
+        failures = 0 if is_answered(attempt) else self._window.failures(message.host) + 1
+        host = self._window.hosts[message.host]
+        if failures:
+            host.awake.clear()
+            self._rests[message.id] = rest_ms(message.id, failures)
+        else:
+            host.awake.set()
+        if self._window.learn(message.host, repute_after(attempt), failures=failures):
             self._wake.set()
 
     def look(self) -> None:
@@ -223,6 +230,8 @@ class Dispatcher:
     def stop(self) -> None:
         """Hold nothing new; `run` ends after the claim it is in."""
         self._accepting = False
+        for host in self._window.hosts.values():
+            host.awake.set()
         self._wake.set()
 
     def hurry(self) -> None:
@@ -270,17 +279,17 @@ class Dispatcher:
         if room <= 0:
             self._fall_behind()
             return False
-        excluded = self._window.leave_out()
+        hosts = self._window.choose_for_claim()
         now = self._clock.now()
         each = self._window.room_for_lane()
-        takes_turns = self._behind or self._somebody_waits or bool(excluded) or each is not None
+        takes_turns = self._behind or self._somebody_waits or hosts.leave_any_out or each is not None
         after = self._after if takes_turns else None
-        self._somebody_waits = bool(excluded)
+        self._somebody_waits = hosts.leave_any_out
         self._window.keep(room)
         self._idle.clear()
         claimed: list[Message] = []
         try:
-            claimed = await self._store.claim_due(self._membership.node, now, room, excluded, after=after, each=each)
+            claimed = await self._store.claim_due(self._membership.node, now, room, hosts, after=after, each=each)
         finally:
             self._window.keep_no_longer(room)
             self._check_idle()
@@ -297,7 +306,7 @@ class Dispatcher:
             self._fall_behind()
             return False
         self._behind = self._told = False
-        next_due = await self._store.next_due_at(excluded)
+        next_due = await self._store.next_due_at(hosts)
         if next_due is not None and next_due <= now and not claimed:
             next_due = self._clock.now() + LOCKED_MS
         if next_due is not None:
@@ -340,9 +349,12 @@ class Dispatcher:
     async def _run(self, host: Host, message: Message, step: Deliver) -> None:
         try:
             await step(message)
+            if self._accepting and (rest := self._rests.get(message.id)):
+                await self._clock.wait(host.awake, self._clock.now() + rest)
         except Exception as fault:  # noqa: BLE001 - whatever it was, this message's place must not leak
             self._observer.note("delivery_faulted", message_id=message.id, error=repr(fault))
         finally:
+            self._rests.pop(message.id, None)
             self._ended(host)
 
     def _ended(self, host: Host) -> None:

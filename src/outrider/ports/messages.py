@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from outrider.domain.event import Event, EventKind
+from outrider.domain.hosts import EVERY_HOST, Hosts
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message
 from outrider.domain.query import Clusters, Count, DeadLetterQuery, LogQuery, MessageFilter, MessageQuery, Page
@@ -125,7 +126,7 @@ class MessageStore(Protocol):
         node: str,
         now: Instant,
         limit: int,
-        excluding_hosts: frozenset[str] = frozenset(),
+        hosts: Hosts = EVERY_HOST,
         *,
         after: tuple[str, str] | None = None,
         each: int | None = None,
@@ -138,7 +139,7 @@ class MessageStore(Protocol):
         """
         ...
 
-    async def next_due_at(self, excluding_hosts: frozenset[str] = frozenset()) -> Instant | None:
+    async def next_due_at(self, hosts: Hosts = EVERY_HOST) -> Instant | None:
         """When `claim_due` may next find something: a message that is due, a key whose window ends. None: never."""
         ...
 

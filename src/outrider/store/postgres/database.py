@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -19,6 +20,12 @@ CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 40.0
 """For a server that does not answer at all; others end by `statement_timeout` before."""
 
+SILENCE_S = 10
+"""What is sent to a server whose network takes nothing any more breaks the connection after so long.
+
+Without it a black hole shows by COMMAND_TIMEOUT_S alone: a server that has a statement may be silent for 30 s.
+"""
+
 OLDEST_SERVER = 13
 
 _SETTINGS = {
@@ -28,6 +35,7 @@ _SETTINGS = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
+    "tcp_user_timeout": f"{SILENCE_S}s",
     # Tables grow from nothing within minutes: plans must not be those of an empty one.
     "enable_seqscan": "off",
     "jit": "off",
@@ -127,6 +135,7 @@ class Database:
             server_settings={"application_name": name},
             target_session_attrs=None if "target_session_attrs=" in self._url else SessionAttribute.primary,
         )
+        _bound_silence(connection)
         return connection
 
     async def _choose_mode(self, raw: Raw, wanted: Mode | None) -> Mode:
@@ -149,6 +158,22 @@ class Database:
             )
         await raw.execute("SET statement_timeout = 0")
         await migrations.migrate(raw, self.mode)
+
+
+def _bound_silence(raw: Raw) -> None:
+    """Have the system break the connection where its other end does not even receive; asyncpg has no way to say so."""
+    opened = raw._transport.get_extra_info("socket")  # type: ignore[attr-defined]  # noqa: SLF001
+    if opened is None or opened.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", max(1, SILENCE_S // 2)),
+        ("TCP_KEEPINTVL", max(1, SILENCE_S // 2)),
+        ("TCP_KEEPCNT", 2),
+        ("TCP_USER_TIMEOUT", SILENCE_S * 1000),
+    ):
+        if hasattr(socket, name):
+            opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def named(url: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from msgspec import Struct, structs
 
 from outrider.domain.errors import LimitReached
 from outrider.domain.event import Event, EventKind
+from outrider.domain.hosts import EVERY_HOST, Hosts
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message, MessageState
 from outrider.ports import Duplicate, EndedLeases, Receipt, Stored
@@ -149,35 +151,34 @@ async def claim_due(
     node: str,
     now: Instant,
     limit: int,
-    excluding_hosts: frozenset[str],
+    hosts: Hosts,
     *,
     after: Lane | None = None,
     each: int | None = None,
 ) -> list[Message]:
     """Lease what is due and may pass: the earliest, or by turns from the lane that follows `after`."""
     if after is not None:
-        fronts = await look_at_lanes(connection, after, excluding_hosts)
+        fronts = await look_at_lanes(connection, after, hosts)
         lanes = fronts.due(now)
         if lanes or fronts.all:
             candidates = await take_turns(connection, lanes, now, room=limit, most=each or limit)
             return await _claim_candidates(connection, node, now, candidates)
-    return await _claim_earliest(connection, node, now, limit, sorted(excluding_hosts))
+    return await _claim_earliest(connection, node, now, limit, hosts)
 
 
-async def _claim_earliest(
-    connection: Connection, node: str, now: Instant, limit: int, excluded: list[str]
-) -> list[Message]:
+async def _claim_earliest(connection: Connection, node: str, now: Instant, limit: int, hosts: Hosts) -> list[Message]:
     gates = Gates(connection, now)
+    named = _named(hosts)
     tenants: list[str] = []
     if not connection.alone:
-        tenants = await connection.read("claim_tenants", str, now=now, excluded_hosts=excluded, limit=limit)
+        tenants = await connection.read("claim_tenants", str, now=now, limit=limit, **named)
         await connection.lock_tenants(tenants)
     if connection.alone or tenants:
         await gates.open_due(tenants)
     claimed: list[Message] = []
     look_at = limit
     for _ in range(CLAIM_ROUNDS):
-        due = await connection.read("find_due", int, now=now, excluded_hosts=excluded, limit=look_at, tenants=tenants)
+        due = await connection.read("find_due", int, now=now, limit=look_at, tenants=tenants, **named)
         claimed += await _lease(connection, gates, node, due, limit - len(claimed))
         if len(claimed) == limit or len(due) < look_at:
             break
@@ -194,7 +195,7 @@ async def _claim_candidates(
     due = [candidate.seq for candidate in candidates]
     tenants: list[str] = []
     if not connection.alone:
-        opening = await connection.read("claim_tenants", str, now=now, excluded_hosts=[], limit=0)
+        opening = await connection.read("claim_tenants", str, now=now, limit=0, **_named(EVERY_HOST))
         tenants = [*opening, *(one.tenant_of_key for one in candidates if one.tenant_of_key is not None)]
         await connection.lock_tenants(tenants)
         free = set(await connection.read("take_due", int, seqs=due)) if due else set()
@@ -215,10 +216,10 @@ async def _lease(connection: Connection, gates: Gates, node: str, due: Sequence[
     return [structs.replace(messages[seq], state=MessageState.LEASED, lease=node) for seq in passing]
 
 
-async def next_due_at(connection: Connection, excluding_hosts: frozenset[str]) -> Instant | None:
+async def next_due_at(connection: Connection, hosts: Hosts) -> Instant | None:
     """When a claim may next find something."""
     opening = await next_opening(connection)
-    due_at = await _next_due_at(connection, excluding_hosts)
+    due_at = await _next_due_at(connection, hosts)
     return min((at for at in (opening, due_at) if at is not None), default=None)
 
 
@@ -233,13 +234,18 @@ async def make_due(connection: Connection, tenant: str, message_id: str, now: In
     return True
 
 
-async def _next_due_at(connection: Connection, excluding_hosts: frozenset[str]) -> Instant | None:
-    if excluding_hosts:
-        fronts = await look_at_lanes(connection, FIRST, excluding_hosts)
+async def _next_due_at(connection: Connection, hosts: Hosts) -> Instant | None:
+    if hosts.leave_any_out:
+        fronts = await look_at_lanes(connection, FIRST, hosts)
         if fronts.all:
             return fronts.next_due_at()
-    row = await connection.row("next_due_at", excluded_hosts=sorted(excluding_hosts))
+    row = await connection.row("next_due_at", **_named(hosts))
     return None if row is None else row[0]
+
+
+def _named(hosts: Hosts) -> dict[str, Any]:
+    """As the queries want them."""
+    return {"hosts": sorted(hosts.names), "are_all": hosts.are_all}
 
 
 class Leased(Struct, array_like=True, frozen=True):

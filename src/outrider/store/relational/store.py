@@ -10,6 +10,7 @@ from outrider.domain.audit import AuditEntry
 from outrider.domain.event import Event, EventKind
 from outrider.domain.flow_control import KeyState
 from outrider.domain.health import EndpointAttempts
+from outrider.domain.hosts import EVERY_HOST, Hosts
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message, MessageState
 from outrider.domain.query import Clusters, Count, DeadLetterQuery, LogQuery, MessageFilter, MessageQuery, Page
@@ -119,17 +120,17 @@ class RelationalStore:
         node: str,
         now: Instant,
         limit: int,
-        excluding_hosts: frozenset[str] = frozenset(),
+        hosts: Hosts = EVERY_HOST,
         *,
         after: tuple[str, str] | None = None,
         each: int | None = None,
     ) -> list[Message]:
         return await self._write(
-            lambda connection: messages.claim_due(connection, node, now, limit, excluding_hosts, after=after, each=each)
+            lambda connection: messages.claim_due(connection, node, now, limit, hosts, after=after, each=each)
         )
 
-    async def next_due_at(self, excluding_hosts: frozenset[str] = frozenset()) -> Instant | None:
-        return await self._read(lambda connection: messages.next_due_at(connection, excluding_hosts))
+    async def next_due_at(self, hosts: Hosts = EVERY_HOST) -> Instant | None:
+        return await self._read(lambda connection: messages.next_due_at(connection, hosts))
 
     async def apply(self, settlements: Sequence[Settlement], now: Instant) -> list[Verdict]:
         size = sum(len(message.body) for settlement in settlements for message in settlement.follow_ups)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from outrider.domain.hosts import Hosts
 from outrider.domain.instant import Instant
 from outrider.store.relational.connection import Connection
 
@@ -62,12 +63,12 @@ class Fronts(Struct, frozen=True):
         return min((front.due_at for front in self.seen), default=None)
 
 
-async def look_at_lanes(connection: Connection, after: Lane, excluding_hosts: frozenset[str]) -> Fronts:
-    """Those that follow `after`, the first ones behind the last ones, without those of the excluded hosts."""
+async def look_at_lanes(connection: Connection, after: Lane, hosts: Hosts) -> Fronts:
+    """Those that follow `after`, the first ones behind the last ones, those of these hosts."""
     seen = await _fronts(connection, after, LANES)
     if len(seen) < LANES and after != FIRST:
         seen += [front for front in await _fronts(connection, FIRST, LANES - len(seen)) if _lane(front) <= after]
-    return Fronts([front for front in seen if front.host not in excluding_hosts], len(seen) < LANES)
+    return Fronts([front for front in seen if front.host in hosts], len(seen) < LANES)
 
 
 async def take_turns(

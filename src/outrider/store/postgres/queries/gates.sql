@@ -13,7 +13,7 @@ WHERE m.id = ANY(:ids::text[])
 SELECT coalesce(json_agg(DISTINCT tenant), '[]')::text FROM (
   (SELECT tenant FROM messages
     WHERE state = 'due' AND flow_key IS NOT NULL AND finished_at IS NULL
-      AND due_at <= :now AND host <> ALL(:excluded_hosts::text[])
+      AND due_at <= :now AND (host = ANY(:hosts::text[])) = :are_all::boolean
     ORDER BY due_at, seq
     LIMIT :limit)
   UNION ALL

@@ -56,10 +56,10 @@ SELECT * FROM unnest(:rows.1::text[], :rows.2::text[], :rows.3::text[], :rows.4:
 ON CONFLICT (tenant, key) DO UPDATE SET message_id = excluded.message_id, expires_at = excluded.expires_at
 
 -- name: find_due
--- The earliest messages that are due and that nobody else is taking, but not of the excluded hosts; with a key only of these tenants.
+-- The earliest messages that are due and that nobody else is taking, of all hosts but these or of these alone; with a key only of these tenants.
 SELECT coalesce(json_agg(seq), '[]')::text FROM (
   SELECT seq FROM messages
-  WHERE state = 'due' AND finished_at IS NULL AND due_at <= :now AND host <> ALL(:excluded_hosts::text[])
+  WHERE state = 'due' AND finished_at IS NULL AND due_at <= :now AND (host = ANY(:hosts::text[])) = :are_all::boolean
     AND (flow_key IS NULL OR tenant = ANY(:tenants::text[]))
   ORDER BY due_at, seq
   LIMIT :limit
@@ -110,9 +110,9 @@ SELECT coalesce(json_agg(seq), '[]')::text FROM (
 ) AS due
 
 -- name: next_due_at
--- When the next of the other hosts is due.
+-- When the next is due, of all hosts but these or of these alone.
 SELECT due_at FROM messages
-WHERE state = 'due' AND finished_at IS NULL AND host <> ALL(:excluded_hosts::text[])
+WHERE state = 'due' AND finished_at IS NULL AND (host = ANY(:hosts::text[])) = :are_all::boolean
 ORDER BY due_at, seq
 LIMIT 1
 

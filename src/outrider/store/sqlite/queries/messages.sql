@@ -29,10 +29,10 @@ CROSS JOIN deduplications AS d ON d.tenant = wanted.value ->> 0 AND d.key = want
 INSERT OR REPLACE INTO deduplications (tenant, key, message_id, expires_at) VALUES (?, ?, ?, ?)
 
 -- name: find_due
--- The earliest messages that are due, but not of the excluded hosts. Read from messages_due alone.
+-- The earliest messages that are due, of all hosts but these or of these alone. Read from messages_due alone.
 SELECT json_group_array(seq) FROM (
   SELECT seq FROM messages
-  WHERE state = 'due' AND due_at <= :now AND host NOT IN (SELECT value FROM json_each(:excluded_hosts))
+  WHERE state = 'due' AND due_at <= :now AND (host IN (SELECT value FROM json_each(:hosts))) = :are_all
   ORDER BY due_at, seq
   LIMIT :limit
 )
@@ -77,9 +77,9 @@ SELECT json_group_array(json_array(seq, lane, tenant_of_key)) FROM (
 )
 
 -- name: next_due_at
--- When the next of the other hosts is due.
+-- When the next is due, of all hosts but these or of these alone.
 SELECT due_at FROM messages
-WHERE state = 'due' AND host NOT IN (SELECT value FROM json_each(:excluded_hosts))
+WHERE state = 'due' AND (host IN (SELECT value FROM json_each(:hosts))) = :are_all
 ORDER BY due_at, seq
 LIMIT 1
 
