@@ -17,6 +17,8 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: {
       output: {
+        // One file for what screens share, rather than thirty: fewer requests, and it packs better.
+        codeSplitting: { groups: [{ name: 'shared', test: /src\/(components|lib)\//, minShareCount: 2 }] },
         chunkFileNames: ({ facadeModuleId, name }) =>
           `assets/${/screens\/([^/]+)\/Screen\.svelte$/.exec(facadeModuleId ?? '')?.[1] ?? name}-[hash].js`,
       },

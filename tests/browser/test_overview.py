@@ -82,6 +82,14 @@ def test_spike_leads_to_the_logs_of_its_time(busy):
     assert re.search(r"[?&]state=FAILED&fromDate=\d+&toDate=\d+", page.url)
 
 
+def test_press_on_the_chart_leads_there_too(busy):
+    plot = busy.page.get_by_role("region", name="Messages a second").locator(".u-over")
+    box = plot.bounding_box()
+    busy.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    busy.arrived("logs")
+    assert re.search(r"[?&]fromDate=\d+&toDate=\d+", busy.page.url)
+
+
 def test_range_and_zoom_are_part_of_the_link(busy):
     page = busy.page
     page.get_by_role("button", name="6 h", exact=True).click()
@@ -99,6 +107,41 @@ def test_range_and_zoom_are_part_of_the_link(busy):
     expect(page.get_by_role("button", name="6 h", exact=True)).to_have_attribute("aria-pressed", "false")
     page.get_by_role("button", name="Back to now").click()
     expect(page.get_by_role("heading", name="The last 1 h")).to_be_visible()
+
+
+def test_chart_is_zoomed_by_keys(busy):
+    page = busy.page
+    shown = re.compile(r"\?from=(\d+)&to=(\d+)$")
+    chart = page.get_by_role("slider", name="Messages a second")
+    chart.focus()
+    last = int(chart.get_attribute("aria-valuenow"))
+    page.keyboard.press("ArrowLeft")
+    expect(chart).to_have_attribute("aria-valuenow", str(last - 1))
+    expect(chart).to_have_attribute("aria-valuetext", re.compile(r"^\d\d-\d\d \d\d:\d\d:\d\d, Accepted "))
+    for _ in range(10):
+        page.keyboard.press("Shift+ArrowLeft")
+    expect(chart).to_have_attribute("aria-valuetext", re.compile(r" to "))
+    assert page.locator(".u-select").first.bounding_box()["width"] > 0
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(shown)
+    from_, to = map(int, shown.search(page.url).groups())
+    assert 0 < to - from_ < 15 * 60_000 / 2
+
+    expect(page.get_by_role("button", name="Back to now")).to_be_visible()
+    chart.focus()
+    page.keyboard.press("-")
+    expect(page).not_to_have_url(re.compile(f"from={from_}&"))
+    wider_from, wider_to = map(int, shown.search(page.url).groups())
+    assert wider_to - wider_from > to - from_
+
+
+def test_point_of_a_chart_leads_to_its_logs_by_keys(busy):
+    chart = busy.page.get_by_role("slider", name="Messages a second")
+    chart.focus()
+    busy.page.keyboard.press("Home")
+    busy.page.keyboard.press("Enter")
+    busy.arrived("logs")
+    assert re.search(r"[?&]fromDate=\d+&toDate=\d+", busy.page.url)
 
 
 @pytest.mark.parametrize("theme", THEMES)

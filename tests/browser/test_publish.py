@@ -142,6 +142,20 @@ def test_python_code_sends_what_the_form_would(console, account, ledger, place, 
     assert received.header("Upstash-Queue-Name") == (queue or None)
 
 
+def test_environment_is_copied_whole_though_it_is_shown_without_secrets(console, account):
+    console.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    console.go("publish")
+    shown = console.page.get_by_role("region", name="environment variables")
+    expect(shown).to_contain_text("QSTASH_NEXT_SIGNING_KEY")
+    expect(shown).not_to_contain_text(account.token)
+    console.page.get_by_role("button", name="Copy environment variables").click()
+    expect(console.page.get_by_role("status").filter(has_text="Copied")).to_have_count(1)
+    copied = console.page.evaluate("navigator.clipboard.readText()")
+    assert f"QSTASH_URL={account.url}" in copied
+    assert account.token in copied
+    assert account.current in copied
+
+
 def test_whoever_may_only_read_sees_all_and_sends_nothing(tab, account, ledger, place):
     reader = ask(account, "POST", "/v2/tokens", {"name": "reader", "scope": "read"})
     page = tab().sign_in(reader["token"]).open("publish").page

@@ -294,14 +294,6 @@ export interface DeadLetter extends Message, Answered {
   error?: string
 }
 
-export interface Cluster extends Count {
-  /** 0 where there was no response. */
-  responseStatus: number
-  host: string
-  error?: string
-  newestTime: number
-}
-
 /** Dead letters alone have other names for the destination's host and path: QStash refuses the usual ones. */
 export const ofDeadLetters = ({ host, path, ...query }: Query): Query => ({
   ...query,
@@ -311,8 +303,6 @@ export const ofDeadLetters = ({ host, path, ...query }: Query): Query => ({
 export const listDeadLetters = (query: Query, signal?: AbortSignal) =>
   get<{ messages: DeadLetter[] } & Page>('/v2/dlq', ofDeadLetters(query), signal)
 export const countDeadLetters = (query: Query) => get<Count>('/v2/dlq/count', ofDeadLetters(query))
-export const listClusters = (query: Query, signal?: AbortSignal) =>
-  get<{ clusters: Cluster[]; total: number; capped?: boolean }>('/v2/dlq/clusters', ofDeadLetters(query), signal)
 
 /* Figures */
 
@@ -366,7 +356,7 @@ export interface CronPreview {
 export const previewCron = (expression: string, timezone?: string, count = 5, signal?: AbortSignal) =>
   get<CronPreview>('/v2/cron', { expression, timezone, count }, signal)
 
-/* Keys, tokens, settings */
+/* Keys and tokens */
 
 export interface Token {
   id: string
@@ -379,19 +369,9 @@ export interface Token {
   current: boolean
 }
 
-export interface Setting {
-  name: string
-  value: unknown
-  source: 'default' | 'environment' | 'file' | 'flag'
-  sourceName?: string
-  help?: string
-}
-
 export const getKeys = (signal?: AbortSignal) => get<{ current: string; next: string }>('/v2/keys', undefined, signal)
 export const rotateKeys = () => call<{ current: string; next: string }>('POST', '/v2/keys/rotate')
 export const listTokens = (signal?: AbortSignal) => get<{ tokens: Token[] }>('/v2/tokens', undefined, signal)
 export const createToken = (name: string, scope: Token['scope']) =>
   call<Token & { token: string }>('POST', '/v2/tokens', { json: { name, scope } })
 export const revokeToken = (id: string) => call<void>('DELETE', `/v2/tokens/${segment(id)}`)
-export const listSettings = (signal?: AbortSignal) =>
-  get<{ settings: Setting[] }>('/v2/settings', undefined, signal)

@@ -1,4 +1,5 @@
 import { untrack } from 'svelte'
+import { live, type Topic } from './live.svelte.ts'
 
 /** Rows as a table reads them: some are there, others come when they are needed. */
 export interface Rows<T> {
@@ -6,6 +7,8 @@ export interface Rows<T> {
   /** There are more rows than `length` says. */
   readonly more: boolean
   at(index: number): T | undefined
+  /** Those that are there, from the first on, at most so many. */
+  loaded(most: number): readonly T[]
   /** What is seen, so that it, and what comes soon, can be read. */
   see(first: number, last: number): void
   /** The first read is still running. */
@@ -22,6 +25,7 @@ export const rowsOf = <T>(rows: readonly T[]): Rows<T> => ({
   length: rows.length,
   more: false,
   at: (index) => rows[index],
+  loaded: (most) => rows.slice(0, most),
   see: () => {},
 })
 
@@ -87,6 +91,16 @@ export class Paged<T> implements Rows<T> {
     void this.#version
     const page = this.#pages[this.#pageOf(index)]
     return page?.rows?.[index - page.start]
+  }
+
+  loaded(most: number): readonly T[] {
+    void this.#version
+    const found: T[] = []
+    for (const { rows } of this.#pages) {
+      if (found.length >= most) break
+      if (rows) found.push(...rows)
+    }
+    return found.slice(0, most)
   }
 
   see(first: number, last: number): void {
@@ -191,4 +205,22 @@ export class Paged<T> implements Rows<T> {
     }
     return low
   }
+}
+
+/**
+ * A list that is started again where what is asked for changes, and that live topics keep fresh. Made while a component
+ * is set up; `asked` says in words what the list is asked for: the same words are the same list.
+ */
+export function livePages<T>(
+  asked: () => string,
+  topics: readonly Topic[],
+  read: (cursor: string | undefined) => Promise<Slice<T>>,
+): Paged<T> {
+  const rows = new Paged(read)
+  $effect(() => {
+    asked()
+    void rows.reload()
+  })
+  $effect(() => live.on(topics, () => void rows.refresh()))
+  return rows
 }

@@ -1,5 +1,7 @@
 /** Bodies, which may be anything: shown as text, never as HTML. */
 
+import type { Answered } from './api.ts'
+
 export interface Payload {
   text: string
   /** `binary` is shown as hexadecimal digits. */
@@ -18,6 +20,24 @@ export function payload(content: Uint8Array): Payload {
   }
   const pretty = indented(text)
   return pretty === undefined ? { text, kind: 'text', bytes } : { text: pretty, kind: 'json', bytes }
+}
+
+/** What the API gives as text, or as base64 where it is no text; undefined for none. */
+export function payloadOf(text: string | undefined, base64: string | undefined): Payload | undefined {
+  if (base64 !== undefined) return payload(fromBase64(base64))
+  return text ? payload(fromText(text)) : undefined
+}
+
+/** The body of what a destination answered. */
+export const answerOf = ({ responseBody, responseBodyBase64 }: Answered) => payloadOf(responseBody, responseBodyBase64)
+
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 export function fromBase64(encoded: string): Uint8Array<ArrayBuffer> {

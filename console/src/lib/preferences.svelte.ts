@@ -34,6 +34,11 @@ class Preferences {
     return this.#time
   }
 
+  /** Whose clock moments are written by, where they are written out. */
+  get zone(): 'utc' | 'local' {
+    return this.#time === 'utc' ? 'utc' : 'local'
+  }
+
   set time(time: TimeDisplay) {
     this.#time = time
     write('time', time)

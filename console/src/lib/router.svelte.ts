@@ -43,6 +43,13 @@ class Router {
     return search ? `${path}?${search}` : path
   }
 
+  /** The query without some of its names. */
+  without(names: readonly string[]): URLSearchParams {
+    const query = new URLSearchParams(this.query)
+    for (const name of names) query.delete(name)
+    return query
+  }
+
   #read(): void {
     this.#path = location.pathname
     this.#search = location.search

@@ -1,3 +1,5 @@
+import { toasts } from './toasts.svelte.ts'
+
 /** One step of a sweep: how many it was, and where the next one begins, if there is one. */
 export interface Step {
   done: number
@@ -30,6 +32,17 @@ export class Sweep {
       this.running = undefined
     }
     return done
+  }
+
+  /** Runs, and says what was done or why not. Resolves to whether it was done. */
+  async told(does: string, step: (cursor: string | undefined) => Promise<Step>, said: (count: number) => string): Promise<boolean> {
+    try {
+      toasts.ok(said(await this.run(does, step)))
+      return true
+    } catch (error) {
+      toasts.failed(error)
+      return false
+    }
   }
 
   stop(): void {

@@ -1,7 +1,15 @@
 /** The calls that only dead letters need. */
-import { call, get, ofDeadLetters, type DeadLetter, type Query } from '../../lib/api.ts'
+import { call, get, ofDeadLetters, type Count, type DeadLetter, type Query } from '../../lib/api.ts'
 import type { Step } from '../../lib/sweep.svelte.ts'
 import type { Replacement } from './letter.ts'
+
+export interface Cluster extends Count {
+  /** 0 where there was no response. */
+  responseStatus: number
+  host: string
+  error?: string
+  newestTime: number
+}
 
 /** As many as the API touches at once. */
 export const AT_ONCE = 100
@@ -10,6 +18,8 @@ const path = (id: string) => encodeURIComponent(id)
 
 export const getDeadLetter = (id: string, signal?: AbortSignal) =>
   get<DeadLetter>(`/v2/dlq/${path(id)}`, undefined, signal)
+export const listClusters = (query: Query, signal?: AbortSignal) =>
+  get<{ clusters: Cluster[]; total: number; capped?: boolean }>('/v2/dlq/clusters', ofDeadLetters(query), signal)
 export const deleteDeadLetter = (id: string) => call<void>('DELETE', `/v2/dlq/${path(id)}`)
 
 /** The new message is stored and the dead letter removed at once, or neither. */

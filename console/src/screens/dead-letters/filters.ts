@@ -1,6 +1,7 @@
 import type { Filter } from '../../components/Filters.svelte'
-import type { Cluster, Query } from '../../lib/api.ts'
+import type { Query } from '../../lib/api.ts'
 import { askedOf, guessMessageFilter, MESSAGE_FILTERS } from '../../lib/filters.ts'
+import type { Cluster } from './api.ts'
 
 /** What dead letters can be narrowed by; the names are the parameters of `GET /v2/dlq`. */
 export const FILTERS: readonly Filter[] = [

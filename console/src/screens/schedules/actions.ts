@@ -7,11 +7,11 @@ import { deleteSchedule, pauseSchedule, resumeSchedule, runSchedule, type Schedu
 const SCHEDULE = ['schedule', 'schedules'] as const
 
 export const runNow = (schedule: Schedule) =>
-  told(() => runSchedule(schedule.scheduleId), `${schedule.scheduleId} ran; when it runs next stays as it was`)
+  toasts.after(runSchedule(schedule.scheduleId), `${schedule.scheduleId} ran; when it runs next stays as it was`)
 export const pause = (schedule: Schedule) =>
-  told(() => pauseSchedule(schedule.scheduleId), `${schedule.scheduleId} is paused`)
+  toasts.after(pauseSchedule(schedule.scheduleId), `${schedule.scheduleId} is paused`)
 export const resume = (schedule: Schedule) =>
-  told(() => resumeSchedule(schedule.scheduleId), `${schedule.scheduleId} runs again from its next time on`)
+  toasts.after(resumeSchedule(schedule.scheduleId), `${schedule.scheduleId} runs again from its next time on`)
 
 /** True if they are gone. */
 export async function remove(ids: readonly string[]): Promise<boolean> {
@@ -49,19 +49,9 @@ export async function resumeAll(ids: readonly string[]): Promise<boolean> {
 }
 
 /** One after the other, up to the first that is refused. */
-async function forEach(ids: readonly string[], act: (id: string) => Promise<void>, done: string): Promise<boolean> {
-  return told(async () => {
+function forEach(ids: readonly string[], act: (id: string) => Promise<void>, done: string): Promise<boolean> {
+  const all = async () => {
     for (const id of ids) await act(id)
-  }, `${counted(ids.length, SCHEDULE)} ${done}`)
-}
-
-async function told(act: () => Promise<unknown>, done: string): Promise<boolean> {
-  try {
-    await act()
-    toasts.ok(done)
-    return true
-  } catch (error) {
-    toasts.failed(error)
-    return false
   }
+  return toasts.after(all(), `${counted(ids.length, SCHEDULE)} ${done}`)
 }

@@ -2,7 +2,7 @@ import { asForwarded, headerRows, isRedacted, type HeaderRow } from '../../lib/h
 import { fromBase64, fromText } from '../../lib/payload.ts'
 import type { HeaderLists } from '../../lib/api.ts'
 import type { Schedule } from './api.ts'
-import { joinCron, splitCron } from './cron.svelte.ts'
+import { joinCron, splitCron } from '../../lib/cron.svelte.ts'
 
 export const METHODS = ['POST', 'GET', 'PUT', 'PATCH', 'DELETE'] as const
 

@@ -10,3 +10,13 @@ export interface Usage {
 }
 
 export const getUsage = (signal?: AbortSignal) => get<Usage>('/v2/usage', undefined, signal)
+
+export interface Setting {
+  name: string
+  value: unknown
+  source: 'default' | 'environment' | 'file' | 'flag'
+  sourceName?: string
+  help?: string
+}
+
+export const listSettings = (signal?: AbortSignal) => get<{ settings: Setting[] }>('/v2/settings', undefined, signal)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Setting } from '../../lib/api.ts'
-import { countOf, narrowed, otherLimits, retention, valueOf } from './settings.ts'
+import type { Setting } from './api.ts'
+import { countOf, narrowed, otherLimits, readable, retention, valueOf } from './settings.ts'
 
 const setting = (name: string, value: string, source: Setting['source'] = 'default', help = ''): Setting => ({
   name,
@@ -34,9 +34,20 @@ test('a limit that is none counts nothing', () => {
 })
 
 test('every limit is told once', () => {
-  expect(retention(SETTINGS)).toEqual([{ name: 'Log and finished messages', value: '3d' }])
+  expect(retention(SETTINGS)).toEqual([{ name: 'Log and finished messages', value: '3 d' }])
   expect(otherLimits(SETTINGS)).toEqual([
-    { name: 'URL groups', value: '1000' },
+    { name: 'URL groups', value: '1,000' },
     { name: 'Deduplication id length', value: '256' },
+  ])
+})
+
+test('limits are written as the rest of the console writes lengths of time, sizes and counts', () => {
+  expect(['15m', '365d', '1MiB', 1000, 'unlimited', '1h30m'].map(readable)).toEqual([
+    '15 min',
+    '365 d',
+    '1 MiB',
+    '1,000',
+    'unlimited',
+    '1h30m',
   ])
 })

@@ -1,4 +1,5 @@
-import type { Setting } from '../../lib/api.ts'
+import { number } from '../../lib/format.ts'
+import type { Setting } from './api.ts'
 
 const LIMITS = 'limits.'
 const RETENTION: Record<string, string> = {
@@ -39,14 +40,21 @@ export function countOf(settings: readonly Setting[], name: string): number | un
 export const retention = (settings: readonly Setting[]): { name: string; value: string }[] =>
   settings.flatMap(({ name, value }) => {
     const label = RETENTION[name]
-    return label ? [{ name: label, value: String(value) }] : []
+    return label ? [{ name: label, value: readable(value) }] : []
   })
 
 /** The limits that are neither told with their use nor about how long things are kept. */
 export const otherLimits = (settings: readonly Setting[]): { name: string; value: string }[] =>
   settings
     .filter(({ name }) => name.startsWith(LIMITS) && !(name in RETENTION) && !USED.includes(name))
-    .map(({ name, value }) => ({ name: words(name.slice(LIMITS.length)), value: String(value) }))
+    .map(({ name, value }) => ({ name: words(name.slice(LIMITS.length)), value: readable(value) }))
+
+/** "3d" as "3 d", "15m" as "15 min", "1MiB" as "1 MiB", 1000 as "1,000", as the rest of the console writes them. */
+export function readable(value: unknown): string {
+  const [, count, unit] = /^(\d+)([a-zA-Z]*)$/.exec(String(value)) ?? []
+  if (count === undefined) return String(value)
+  return unit ? `${number(Number(count))} ${unit === 'm' ? 'min' : unit}` : number(Number(count))
+}
 
 /** `url_groups` as "URL groups". */
 function words(name: string): string {

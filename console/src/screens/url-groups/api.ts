@@ -1,4 +1,5 @@
 import { call, get, publish } from '../../lib/api.ts'
+import { isJson } from '../../lib/payload.ts'
 
 export type Flag = 'dead' | 'never_succeeding' | 'duplicate'
 
@@ -60,13 +61,4 @@ export async function publishTest({ url }: Endpoint, body: string): Promise<stri
   const made = Array.isArray(answer) ? answer[0] : answer
   if (!made) throw new Error('The server answered without a message.')
   return made.messageId
-}
-
-export function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,6 +1,6 @@
-import type { LogEntry } from '../../lib/api.ts'
-import { asForwarded, headerRows, isRedacted } from '../../lib/headers.ts'
-import { fromBase64 } from '../../lib/payload.ts'
+import type { LogEntry } from './api.ts'
+import { asForwarded, headerRows, isRedacted } from './headers.ts'
+import { fromBase64 } from './payload.ts'
 
 export interface Publication {
   destination: string

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { LogEntry } from '../../lib/api.ts'
+import type { LogEntry } from './api.ts'
 import { again } from './again.ts'
 
 const ENTRY: LogEntry = { time: 1, messageId: 'msg_1', state: 'FAILED', url: 'https://example.com/orders' }

@@ -1,6 +1,6 @@
 /** Moments as a wall clock in some zone shows them. */
-import { duration, MINUTE } from '../../lib/format.ts'
-import type { CronPreview } from '../../lib/api.ts'
+import { duration, MINUTE, moment } from './format.ts'
+import type { CronPreview } from './api.ts'
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 
@@ -48,6 +48,17 @@ export function clockChange({ time, offsetBefore, offsetAfter }: Transition, zon
 const wall = (local: number) => {
   const minutes = Math.floor(local / MINUTE) % (24 * 60)
   return `${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`
+}
+
+/** What `<input type="datetime-local">` shows of a moment, Unix milliseconds, and back; undefined for what is none. */
+export function toInput(time: number, zone: 'utc' | 'local'): string | undefined {
+  if (!Number.isInteger(time) || Math.abs(time) > 8.64e15) return undefined
+  return moment(time, zone).replace(' ', 'T')
+}
+
+export function fromInput(text: string, zone: 'utc' | 'local'): number | undefined {
+  const time = new Date(zone === 'utc' ? `${text}Z` : text).getTime()
+  return Number.isNaN(time) ? undefined : time
 }
 
 /** Every zone that this browser knows, UTC first. */
