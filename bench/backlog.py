@@ -23,6 +23,9 @@ STARTED_AGAIN = 3
 SLOWEST_BATCHES = 2000
 """Messages a second that are at least taken in batches: how far ahead a burst has to be due."""
 
+PARKED = 40_000
+"""By batches, that take a second."""
+
 LEAD_S = 3
 BURST_ANSWER_MS = 20
 """At once there would never be several: an answer that takes no time is given before the next request is read."""
@@ -31,7 +34,7 @@ BURST_WITHIN_S = 600.0
 
 
 def measure_batches(server: Server, receiver: Receiver, report: Report, messages: int) -> None:
-    """Publish by batches; the messages are delivered at once."""
+    """Publish by batches: messages that are delivered at once, then others that are due in a day."""
     receiver.reset()
     before = server.usage()
     sent = publish_batches(server, f"{receiver.url}/hook", messages)
@@ -41,6 +44,11 @@ def measure_batches(server: Server, receiver: Receiver, report: Report, messages
     report.add(f"batches of {BATCH}: publish to delivery", "messages/s", messages / took_s)
     report.add(f"batches of {BATCH}: a request, p99", "ms", sent.latency_us.p99 / 1000)
     add_cost(report, f"batches of {BATCH}", before, server.usage(), messages)
+    title, before = f"batches of {BATCH}, parked", server.usage()
+    parked = publish_batches(server, f"{receiver.url}/later", PARKED, Upstash_Delay="1d")
+    report.add(f"{title}: publish", "messages/s", PARKED / parked.seconds)
+    report.add(f"{title}: a request, p99", "ms", parked.latency_us.p99 / 1000)
+    add_cost(report, title, before, server.usage(), PARKED)
 
 
 def measure_stored(folder: Path, receiver: Receiver, report: Report, said: argparse.Namespace) -> None:

@@ -99,7 +99,39 @@ class Target(Struct, frozen=True):
 STORED = r"[1-9][\d,]* stored"
 BURST = r"[\d,]+ due at once"
 
+TWO = "2 workers: "
+OURS = "Outrider, SQLite: end to end"
+
 TARGETS = (
+    Target("Publish to delivery, two workers", "end_to_end", f"{TWO}end to end", 10_000, "messages/s", is_least=True),
+    Target(
+        "The same, to BullMQ's that syncs once a second",
+        "baselines",
+        OURS,
+        1.3,
+        of="BullMQ, everysec: end to end",
+        is_least=True,
+    ),
+    Target("The same, to taskiq's", "baselines", OURS, 4, of="taskiq, everysec: end to end", is_least=True),
+    Target("The same, to pg-boss's", "baselines", OURS, 4, of="pg-boss: end to end", is_least=True),
+    Target(
+        "One node on PostgreSQL, to SQLite",
+        "baselines",
+        "Outrider, PostgreSQL: end to end",
+        0.6,
+        of=OURS,
+        is_least=True,
+    ),
+    Target(
+        "Parking, two workers", "end_to_end", rf"{TWO}parking \(delayed by 1 h\)", 15_000, "messages/s", is_least=True
+    ),
+    Target(
+        "Parking by batches of 100", "backlog", "batches of 100, parked: publish", 40_000, "messages/s", is_least=True
+    ),
+    Target("Publish to delivery at 50/s, p50", "end_to_end", f"{TWO}at 50/s: publish to delivery, p50", 2, "ms"),
+    Target("Publish to delivery at 50/s, p99", "end_to_end", f"{TWO}at 50/s: publish to delivery, p99", 6, "ms"),
+    Target("Publish at 3,000/s, p50", "end_to_end", f"{TWO}at 3,000/s: publish, p50", 5, "ms"),
+    Target("Publish at 3,000/s, p99", "end_to_end", f"{TWO}at 3,000/s: publish, p99", 15, "ms"),
     Target(
         "Deliveries at once to a host, when very many are due",
         "backlog",
