@@ -1,5 +1,7 @@
 # The commands of this project. Everything lives in .venv, made from pyproject.toml.
 PYTHON ?= python3
+# One more than there are processors: a third of the time, a test waits for a process, a socket or a moment.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 BIN := .venv/bin
 
 JS := tests/e2e/js
@@ -50,7 +52,7 @@ dev: console ## start the development server on http://127.0.0.1:8080
 
 test: setup ## run all tests
 	cd console && npm test --silent
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: setup lint types test ## tests, linters, types, import contracts
 
