@@ -12,7 +12,7 @@ from tests.simulation.model import Model
 from tests.simulation.plan import plan_of
 from tests.simulation.world import run
 
-SEEDS = range(120)
+SEEDS = range(200)
 
 SHORT = next(seed for seed in SEEDS if plan_of(seed).scale.name == "minutes" and plan_of(seed).is_cluster)
 
