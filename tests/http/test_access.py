@@ -66,6 +66,8 @@ NEEDS = {
     ("PATCH", "/v2/schedules/{id}/resume"): "change",
     ("POST", "/v2/schedules/{id}/resume"): "change",
     ("POST", "/v2/schedules/{id}/run"): "change",
+    ("POST", "/v2/schedules/{id}/copy"): "change",
+    ("PATCH", "/v2/schedules/{id}"): "change",
     ("GET", "/v2/schedules/{id}"): "read",
     ("DELETE", "/v2/schedules/{id}"): "change",
     ("POST", "/v2/schedules/{destination:rest}"): "change",

@@ -29,6 +29,8 @@ CHANGES = [
     ("DELETE", "/v2/topics/g/endpoints", {"json": GROUP}, "url_group.remove_endpoints", "g, 1 endpoints"),
     ("DELETE", "/v2/topics/g", {}, "url_group.delete", "g"),
     ("POST", "/v2/schedules/https://example.com", {"headers": CRON}, "schedule.put", "nightly"),
+    ("PATCH", "/v2/schedules/nightly", {"headers": {"Upstash-Retries": "1"}}, "schedule.edit", "nightly"),
+    ("POST", "/v2/schedules/nightly/copy", {"headers": {"Upstash-Schedule-Id": "too"}}, "schedule.put", "too"),
     ("POST", "/v2/schedules/nightly/pause", {}, "schedule.pause", "nightly"),
     ("PATCH", "/v2/schedules/nightly/resume", {}, "schedule.resume", "nightly"),
     ("DELETE", "/v2/schedules/nightly", {}, "schedule.delete", "nightly"),
