@@ -30,13 +30,16 @@ async def show(call: Call) -> Answer:
 
 
 async def list_some(call: Call) -> Answer:
-    page = await call.engine.store.list_messages(call.tenant, parse_message_query(decode_query(call.query)))
-    return answers.json(answers.paged({"messages": [present_unfinished(one) for one in page.items]}, page.cursor))
+    asked, now = parse_message_query(decode_query(call.query)), call.engine.clock.now()
+    page = await call.engine.store.list_messages(call.tenant, asked, now)
+    return answers.json(answers.paged({"messages": [present_unfinished(one, now) for one in page.items]}, page.cursor))
 
 
 async def count(call: Call) -> Answer:
     asked = parse_message_query(decode_query(call.query))
-    return answers.json(present_count(await call.engine.store.count_messages(call.tenant, asked)))
+    return answers.json(
+        present_count(await call.engine.store.count_messages(call.tenant, asked, call.engine.clock.now()))
+    )
 
 
 async def retry_now(call: Call) -> Answer:

@@ -141,12 +141,12 @@ class RelationalStore:
     async def get_message(self, tenant: str, message_id: str) -> Message | None:
         return await self._read(lambda connection: messages.get_message(connection, tenant, message_id))
 
-    async def list_messages(self, tenant: str, query: MessageQuery) -> Page[MessageSummary]:
+    async def list_messages(self, tenant: str, query: MessageQuery, now: Instant) -> Page[MessageSummary]:
         after = listings.read_cursor(listings.WAITING, query.cursor)
-        return await self._read(lambda connection: listings.list_messages(connection, tenant, query, after))
+        return await self._read(lambda connection: listings.list_messages(connection, tenant, query, after, now))
 
-    async def count_messages(self, tenant: str, query: MessageQuery) -> Count:
-        return await self._read(lambda connection: listings.count_messages(connection, tenant, query))
+    async def count_messages(self, tenant: str, query: MessageQuery, now: Instant) -> Count:
+        return await self._read(lambda connection: listings.count_messages(connection, tenant, query, now))
 
     async def make_due(self, tenant: str, message_id: str, now: Instant) -> bool:
         return await self._write(lambda connection: messages.make_due(connection, tenant, message_id, now))
