@@ -106,7 +106,7 @@ NEEDS = {
     ("GET", "/v2/activity"): "read",
     ("GET", "/v2/status"): "read",
     ("GET", "/v2/audit"): "full",
-    ("GET", "/v2/keys"): "read",
+    ("GET", "/v2/keys"): "full",
     ("POST", "/v2/keys/rotate"): "change",
     ("POST", "/v2/rotate"): "change",
     ("GET", "/v2/tokens"): "read",

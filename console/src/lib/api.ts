@@ -387,8 +387,16 @@ export interface Setting {
   help?: string
 }
 
-export const getKeys = (signal?: AbortSignal) => get<{ current: string; next: string }>('/v2/keys', undefined, signal)
-export const rotateKeys = () => call<{ current: string; next: string }>('POST', '/v2/keys/rotate')
+export interface SigningKeys {
+  current: string
+  next: string
+  /** When they were last rotated, by whomever. */
+  rotatedAt?: number
+}
+
+/** Who may only read is refused. */
+export const getKeys = (signal?: AbortSignal) => get<SigningKeys>('/v2/keys', undefined, signal)
+export const rotateKeys = () => call<SigningKeys>('POST', '/v2/keys/rotate')
 export const listTokens = (signal?: AbortSignal) => get<{ tokens: Token[] }>('/v2/tokens', undefined, signal)
 export const createToken = (name: string, scope: Token['scope']) =>
   call<Token & { token: string }>('POST', '/v2/tokens', { json: { name, scope } })

@@ -374,6 +374,9 @@ class RelationalStore:
     async def list_changes(self, tenant: str | None, *, before: int | None, limit: int) -> list[AuditEntry]:
         return await self._read(lambda connection: audit_log.list_changes(connection, tenant, before, limit))
 
+    async def last_change(self, tenant: str, action: str) -> Instant | None:
+        return await self._read(lambda connection: audit_log.last_change(connection, tenant, action))
+
     # Nodes
 
     async def join(self, node: str, now: Instant, until: Instant) -> EndedLeases:
