@@ -13,7 +13,7 @@ from outrider.domain.health import EndpointAttempts
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message, MessageState
 from outrider.domain.query import Clusters, Count, DeadLetterQuery, LogQuery, MessageFilter, MessageQuery, Page
-from outrider.domain.queue import Queue
+from outrider.domain.queue import Oldest, Queue
 from outrider.domain.schedule import Schedule
 from outrider.domain.settlement import Settlement
 from outrider.domain.status import Standing, StoreKind, StoreSize
@@ -213,6 +213,9 @@ class RelationalStore:
     async def list_queues(self, tenant: str) -> list[Queue]:
         return await self._read(lambda connection: queues.list_queues(connection, tenant))
 
+    async def oldest_in_queues(self, tenant: str, name: str | None = None) -> dict[str, Oldest]:
+        return await self._read(lambda connection: queues.oldest_in_queues(connection, tenant, name))
+
     async def delete_queue(self, tenant: str, name: str) -> bool:
         return await self._write(lambda connection: queues.delete_queue(connection, tenant, name))
 
@@ -371,11 +374,11 @@ class RelationalStore:
     async def record_change(self, entry: AuditEntry) -> None:
         await self._write(lambda connection: audit_log.record_change(connection, entry))
 
-    async def list_changes(self, tenant: str | None, *, before: int | None, limit: int) -> list[AuditEntry]:
-        return await self._read(lambda connection: audit_log.list_changes(connection, tenant, before, limit))
-
     async def last_change(self, tenant: str, action: str) -> Instant | None:
         return await self._read(lambda connection: audit_log.last_change(connection, tenant, action))
+
+    async def list_changes(self, tenant: str | None, *, before: int | None, limit: int) -> list[AuditEntry]:
+        return await self._read(lambda connection: audit_log.list_changes(connection, tenant, before, limit))
 
     # Nodes
 
