@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 from tests.browser.shop import HEALTHY, Shop
+from tests.e2e.calls import publish
 
 
 @pytest.fixture
@@ -33,3 +34,19 @@ def test_filter_is_kept_in_the_link(console, shop):
     shop.publish(HEALTHY, Upstash_Label="second")
     console.open("logs", "?label=second")
     expect(console.page.get_by_role("row").filter(has_text=HEALTHY)).to_have_count(1)
+
+
+def test_message_is_published_again_with_what_is_shown_to_nobody(console, server, account, ledger):
+    callback = ledger.url("/again/callback")
+    hidden = {"Upstash_Redact_Fields": "body, header[X-Key]", "Upstash_Forward_X_Key": "secret"}
+    reported = {"Upstash_Callback": callback, "Upstash_Callback_Method": "PUT"}
+    said = {"Authorization": f"Bearer {account.token}", **hidden, **reported}
+    message = publish(server, ledger.url("/again"), b"hidden", **said)
+    ledger.wait_for("/again/callback")
+    page = console.open("logs", f"/{message}").page
+    page.get_by_role("button", name="Publish again").click()
+    page.get_by_role("dialog").get_by_role("button", name="Publish", exact=True).click()
+    expect(page.get_by_text("Published", exact=True)).to_be_visible()
+    first, again = ledger.wait_for("/again", 2)
+    assert (again.body, again.header("X-Key")) == (first.body, "secret") == (b"hidden", "secret")
+    assert [report.method for report in ledger.wait_for("/again/callback", 2)] == ["PUT", "PUT"]

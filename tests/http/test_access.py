@@ -48,6 +48,7 @@ NEEDS = {
     ("GET", "/v2/messages"): "read",
     ("GET", "/v2/messages/count"): "read",
     ("POST", "/v2/messages/{id}/retry"): "change",
+    ("POST", "/v2/messages/{id}/republish"): "change",
     ("GET", "/v2/cron"): "read",
     ("POST", "/v2/preview/{destination:rest}"): "read",
     ("GET", "/v2/events"): "read",

@@ -243,6 +243,9 @@ export const cancelMessages = (messageIds: string[]) =>
   call<{ cancelled: number }>('DELETE', '/v2/messages', { json: { messageIds } })
 export const cancelMatching = (query: Query) => call<{ cancelled: number }>('DELETE', '/v2/messages', { query })
 export const retryMessage = (id: string) => call<void>('POST', `/v2/messages/${segment(id)}/retry`)
+/** A new message with the body and all the options of that one, those too that are shown to nobody. */
+export const republishMessage = (id: string) =>
+  call<{ messageId: string }>('POST', `/v2/messages/${segment(id)}/republish`)
 
 /** The destination is part of the path as it is, slashes and all. */
 export const publish = (destination: string, headers: HeadersInit, body: BodyInit | null, queue?: string) =>
