@@ -35,6 +35,7 @@ from outrider.store.sqlite import SqliteStore
 TENANT = "ten_1"
 ENTRIES_EACH = 4
 SPACING_MS = 10
+NOW = round(time.time() * 1000)
 
 NUMBERS = {
     "sqlite": "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {last})",
@@ -133,7 +134,9 @@ def views(store: Store) -> dict[str, Ask]:
 
     def unfinished(progress: tuple[Progress, ...] = (), **which: tuple[str, ...]) -> Ask:
         asked = MessageFilter(**which)
-        return lambda cursor: store.list_messages(TENANT, MessageQuery(filter=asked, progress=progress, cursor=cursor))
+        return lambda cursor: store.list_messages(
+            TENANT, MessageQuery(filter=asked, progress=progress, cursor=cursor), NOW
+        )
 
     shared: dict[str, dict[str, tuple[str, ...]]] = {
         "one message": {"ids": ("msg_100000001",)},
@@ -182,7 +185,7 @@ async def measure(name: str, store: Store, report: Report, repeat: int) -> None:
     for counted in ("messages", "dead letters"):
         started = time.perf_counter()
         if counted == "messages":
-            await store.count_messages(TENANT, MessageQuery())
+            await store.count_messages(TENANT, MessageQuery(), NOW)
         else:
             await store.cluster_dead_letters(TENANT, DeadLetterQuery())
         report.add(f"{name}, count of {counted}", "ms", 1000 * (time.perf_counter() - started))

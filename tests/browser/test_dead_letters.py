@@ -55,6 +55,22 @@ def test_dead_letter_is_mended_and_delivered(console, ledger, give_up):
     expect(console.page.get_by_text("No dead letters")).to_be_visible()
 
 
+@pytest.mark.parametrize("taken_by", ["POST /v2/dlq/retry/", "DELETE /v2/dlq/"])
+def test_what_somebody_else_took_is_gone_here_too(console, server, account, give_up, taken_by):
+    method, path = taken_by.split(" ")
+    give_up("/dead/taken", 422)
+    console.open("dead-letters")
+    rows(console).get_by_role("link").click()
+    panel = console.page.get_by_role("region", name="Dead letter").first
+    expect(panel).to_contain_text("no, thank you")
+    authorization = [("Authorization", f"Bearer {account.token}")]
+    (letter,) = json.loads(call(server, "GET", "/v2/dlq", None, authorization))["messages"]
+    call(server, method, path + letter["dlqId"], None, authorization)
+    expect(console.page.get_by_text("No dead letters")).to_be_visible()
+    expect(panel.get_by_text("It is no dead letter any more")).to_be_visible()
+    expect(panel.get_by_role("button", name="Retry", exact=True)).to_have_count(0)
+
+
 def test_body_alone_is_replaced_and_keeps_its_type(console, ledger, give_up):
     give_up("/dead/body", 400, Upstash_Forward_X_Order="8")
     console.open("dead-letters")

@@ -39,7 +39,17 @@ def test_rotating_warns_that_two_in_a_row_break_receivers(console, shop, account
     expect(page.get_by_text("The keys are rotated")).to_be_visible()
     assert shop.call("GET", "/v2/keys")["current"] == account.next
     page.get_by_role("button", name="Rotate").click()
-    expect(question.get_by_text("You rotated")).to_be_visible()
+    expect(question.get_by_text("They were rotated")).to_be_visible()
+    question.get_by_role("button", name="Keep as it is").click()
+    assert shop.call("GET", "/v2/keys")["current"] == account.next
+
+
+def test_rotating_warns_of_a_rotation_that_somebody_else_made(console, shop, account):
+    page = console.open("keys").page
+    shop.call("POST", "/v2/keys/rotate")
+    page.get_by_role("button", name="Rotate").click()
+    question = page.get_by_role("dialog", name="Rotate the signing keys?")
+    expect(question.get_by_text("They were rotated")).to_be_visible()
     question.get_by_role("button", name="Keep as it is").click()
     assert shop.call("GET", "/v2/keys")["current"] == account.next
 
@@ -76,5 +86,6 @@ def test_read_only_token_finds_nothing_to_press(tab, shop):
     token = shop.call("POST", "/v2/tokens", {"name": "onlooker", "scope": "read"})["token"]
     page = tab().sign_in(token).open("keys").page
     expect(page.get_by_role("row").filter(has_text="onlooker")).to_be_visible()
-    for name in ("Rotate", "New token", "Revoke"):
+    expect(page.get_by_text("They are shown to full access alone")).to_be_visible()
+    for name in ("Rotate", "Show keys", "New token", "Revoke"):
         expect(page.get_by_role("button", name=name)).to_have_count(0)

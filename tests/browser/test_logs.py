@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 from tests.browser.console import Console
 from tests.browser.shop import BROKEN, HEALTHY, Shop
+from tests.e2e.calls import publish
 
 
 @pytest.fixture
@@ -118,3 +119,19 @@ def test_entries_are_exported_as_they_are_filtered(console, shop):
     assert [(row["state"], row["messageId"]) for row in rows] == [
         (entry["state"], entry["messageId"]) for entry in entries
     ]
+
+
+def test_message_is_published_again_with_what_is_shown_to_nobody(console, server, account, ledger):
+    callback = ledger.url("/again/callback")
+    hidden = {"Upstash_Redact_Fields": "body, header[X-Key]", "Upstash_Forward_X_Key": "secret"}
+    reported = {"Upstash_Callback": callback, "Upstash_Callback_Method": "PUT"}
+    said = {"Authorization": f"Bearer {account.token}", **hidden, **reported}
+    message = publish(server, ledger.url("/again"), b"hidden", **said)
+    ledger.wait_for("/again/callback")
+    page = console.open("logs", f"/{message}").page
+    page.get_by_role("button", name="Publish again").click()
+    page.get_by_role("dialog").get_by_role("button", name="Publish", exact=True).click()
+    expect(page.get_by_text("Published", exact=True)).to_be_visible()
+    first, again = ledger.wait_for("/again", 2)
+    assert (again.body, again.header("X-Key")) == (first.body, "secret") == (b"hidden", "secret")
+    assert [report.method for report in ledger.wait_for("/again/callback", 2)] == ["PUT", "PUT"]

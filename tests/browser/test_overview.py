@@ -63,6 +63,43 @@ def test_first_message_is_sent_by_the_code_that_is_shown(console, account, ledge
     expect(page.get_by_role("list", name="Right now")).to_contain_text("Accepted")
 
 
+SILENT = """
+window.EventSource = class extends EventTarget {
+  constructor() { super(); setTimeout(() => this.onopen?.()) }
+  close() {}
+}
+"""
+"""Events that begin, and tell nothing yet."""
+
+
+def test_rates_are_there_before_the_first_pulse(console, account, ledger, place):
+    for _ in range(5):
+        publish(account, ledger.url(place))
+    ledger.wait_for(place, 5)
+    console.page.wait_for_function(
+        "async () => (await (await fetch('/v2/activity?points=1')).json()).totals.delivered === 5"
+    )
+    # A second is remembered once it is two seconds old.
+    console.page.wait_for_function("since => Date.now() > since + 3000", arg=console.page.evaluate("Date.now()"))
+    console.page.add_init_script(SILENT)
+    console.open("overview")
+    now = console.page.get_by_role("list", name="Right now").get_by_role("listitem")
+    for label in ("Accepted", "Delivered"):
+        expect(now.filter(has_text=label)).to_contain_text(re.compile(r"\d\.\d+\s*/ s"))
+
+
+def test_no_rate_is_told_before_there_is_one(console, account, ledger, place):
+    publish(account, ledger.url(place))
+    ledger.wait_for(place)
+    console.page.add_init_script(SILENT)
+    nothing = {"accepted": 0, "delivered": 0, "failed": 0, "deadLettered": 0}
+    unknown = {"from": 0, "to": 1, "step": 1000, "points": [], "totals": nothing}
+    console.page.route("**/v2/activity?*points=240*", lambda route: route.fulfill(json=unknown))
+    console.open("overview")
+    now = console.page.get_by_role("list", name="Right now").get_by_role("listitem")
+    expect(now.filter(has_text="Accepted")).to_contain_text("\u2013")
+
+
 def test_figures_follow_what_happens(busy, account, ledger, place):
     page = busy.page
     errors = page.get_by_role("list", name="Errors by kind")

@@ -80,6 +80,12 @@ def test_edit_keeps_what_was_not_touched_and_a_pause(console, server, account, l
         Upstash_Label="a, b",
         Upstash_Forward_X_Order="7",
         Upstash_Cron_Jitter="5m",
+        Upstash_Redact_Fields="body, header[X-Key]",
+        Upstash_Forward_X_Key="secret",
+        Upstash_Callback=ledger.url("/schedules/kept/callback"),
+        Upstash_Callback_Method="PUT",
+        Upstash_Callback_Forward_X_Report="9",
+        Upstash_Standard_Webhooks="true",
     )
     console.open("schedules", "/kept")
     panel = panel_of(console, "kept")
@@ -94,11 +100,41 @@ def test_edit_keeps_what_was_not_touched_and_a_pause(console, server, account, l
     authorization = ("Authorization", f"Bearer {account.token}")
     kept = json.loads(call(server, "GET", "/v2/schedules/kept", None, [authorization]))
     assert (kept["cron"], kept["retries"], kept["labels"], kept["jitter"]) == ("0 4 1 1 *", 5, ["a", "b"], 300)
-    assert (kept["header"]["X-Order"], kept["body"], kept["isPaused"]) == (["7"], '{"a":1}', True)
+    assert (kept["header"]["X-Order"], kept["isPaused"]) == (["7"], True)
+
+    panel.get_by_role("button", name="Run now").click()
+    ledger.wait_until(lambda: bool(ledger.requests("/schedules/kept/callback")), "its callback comes")
+    sent = ledger.requests("/schedules/kept")[0]
+    assert (sent.body, sent.header("X-Key")) == (b'{"a":1}', "secret")
+    assert sent.header("webhook-signature")
+    report = ledger.requests("/schedules/kept/callback")[0]
+    assert (report.method, report.header("X-Report")) == ("PUT", "9")
+
+
+def test_editor_takes_options_away_and_leaves_what_it_was_not_shown(console, server, account, ledger, make_schedule):
+    make_schedule(
+        "less",
+        ledger.url("/schedules/less"),
+        Upstash_Delay="5m",
+        Upstash_Redact_Fields="header[X-Key]",
+        Upstash_Forward_X_Key="secret",
+    )
+    console.open("schedules", "/less?form=edit")
+    form = console.page.get_by_role("dialog", name="Edit less")
+    form.get_by_text("More options").click()
+    form.get_by_label("Delay", exact=True).fill("")
+    form.get_by_label("Body").fill("")
+    form.get_by_role("button", name="Save").click()
+    panel = panel_of(console, "less")
+    expect(panel.get_by_text("No body")).to_be_visible()
+    panel.get_by_role("button", name="Run now").click()
+    ledger.wait_until(lambda: bool(ledger.requests("/schedules/less")), "it runs without a delay")
+    sent = ledger.requests("/schedules/less")[0]
+    assert (sent.body, sent.header("X-Key")) == (b"", "secret")
 
 
 def test_schedule_is_cloned_and_both_are_deleted(console, ledger, make_schedule):
-    make_schedule("first", ledger.url("/schedules/cloned"))
+    make_schedule("first", ledger.url("/schedules/cloned"), Upstash_Redact_Fields="body")
     console.open("schedules", "/first")
     panel_of(console, "first").get_by_role("button", name="Clone").click()
     form = console.page.get_by_role("dialog", name="Clone first")

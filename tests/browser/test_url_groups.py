@@ -76,13 +76,27 @@ def test_one_message_tests_an_endpoint_and_its_answer_is_shown(console, shop):
 
 def test_removing_an_endpoint_asks(console, shop):
     add(shop, mailer="/mailer", archive="/archive")
-    console.expected.add(404)  # its row may ask how the group fares just as it goes
+    asked_after = []
     page = console.open("url-groups", f"/{GROUP}").page
     page.get_by_role("button", name="Remove mailer").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove it").click()
     expect(endpoint(console, "mailer")).to_have_count(0)
     page.get_by_role("button", name="Remove archive").click()
+    page.on("request", lambda one: asked_after.append((one.method, one.url)))
     question = page.get_by_role("dialog", name="Remove archive?")
     expect(question.get_by_text("is deleted with it")).to_be_visible()
     question.get_by_role("button", name="Remove it and the group").click()
     expect(page.get_by_role("heading", name="No URL groups yet")).to_be_visible()
+    methods = [method for method, url in asked_after if f"/{GROUP}" in url]
+    assert methods[methods.index("DELETE") :] == ["DELETE"]
+
+
+def test_group_that_was_deleted_is_made_again_and_told_of(console, shop):
+    add(shop, mailer="/mailer")
+    page = console.open("url-groups", f"/{GROUP}").page
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete it").click()
+    expect(page.get_by_role("heading", name="No URL groups yet")).to_be_visible()
+    add(shop, mailer="/mailer")
+    page.get_by_role("link", name=GROUP).click()
+    expect(endpoint(console, "mailer")).to_be_visible()

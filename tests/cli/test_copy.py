@@ -102,6 +102,15 @@ def test_the_target_may_be_the_database_of_the_settings(run, source, target, mon
     assert run("copy")[0] == 0
 
 
+def test_the_target_remembers_the_copy_once(run, source, target, in_source, in_target):
+    assert run("copy", "--to", target)[0] == 0
+    assert run("copy", "--to", target)[0] == 0
+    (latest, *older) = in_target("SELECT actor, tenant, action, subject FROM audit ORDER BY id DESC")
+    assert latest[:3] == ("command line", "", "database.copy")
+    assert latest[3].endswith(" rows of a database file")
+    assert older == in_source("SELECT actor, tenant, action, subject FROM audit ORDER BY id DESC")
+
+
 def test_the_copy_demands_the_key_beside_the_file(run, source, target, in_target):
     key = keep_secret_key(source.parent)
     assert run("copy", "--to", target)[0] == 0

@@ -49,6 +49,20 @@ def test_migrate_makes_a_database_and_says_what_it_applied(run, in_file):
     assert version(in_file) == NEWEST
 
 
+def remembered(run):
+    """The audit log, latest first."""
+    return [
+        (one["actor"], one["tenant"], one["action"], one["subject"]) for one in json.loads(run("audit", "--json")[1])
+    ]
+
+
+def test_a_migration_is_in_the_audit_log_once(run, old):
+    for _ in range(2):
+        run("db", "migrate")
+    assert remembered(run) == [("command line", "", "database.migrate", f"from version 3 to {NEWEST}")]
+    assert run("audit")[1].splitlines()[1].split()[2:5] == ["-", "command", "line"]
+
+
 def test_migrate_applies_what_is_pending_and_nothing_twice(run, old, in_file):
     code, out, _ = run("db", "migrate", "--json")
     document = json.loads(out)
@@ -178,3 +192,12 @@ def test_a_lost_key_can_be_forgotten(run, in_file):
     assert "POST /v2/keys/rotate" in told
     assert in_file("SELECT count(*) FROM facts WHERE name = 'secret_key_fingerprint'") == [(0,)]
     assert run("db", "forget-key", "--yes")[2] == "There was no key to forget.\n"
+    assert remembered(run)[0] == ("command line", "", "database.forget_key", "")
+    assert [action for _, _, action, _ in remembered(run)].count("database.forget_key") == 1
+
+
+def test_a_key_is_forgotten_where_there_is_no_audit_log_yet(run, in_file):
+    run("tenant", "add", "acme")
+    in_file("DROP TABLE audit")
+    assert run("db", "forget-key", "--yes")[0] == 0
+    assert in_file("SELECT count(*) FROM facts WHERE name = 'secret_key_fingerprint'") == [(0,)]

@@ -136,6 +136,7 @@ def test_a_lost_key_can_be_forgotten(run, database):
     run("tenant", "add", "acme")
     assert run("db", "forget-key", "--yes")[2].startswith("The key of the next start will do. ")
     assert query(database, "SELECT 1 FROM facts WHERE name = 'secret_key_fingerprint'") == []
+    assert [one["action"] for one in json.loads(run("audit", "--json")[1])].count("database.forget_key") == 1
 
 
 @pytest.mark.parametrize("command", [("db", "status"), ("db", "check"), ("tenant", "list"), ("copy",)])

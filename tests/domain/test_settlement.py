@@ -133,17 +133,20 @@ def test_requested_cancellation_leaves_no_retry_and_no_dead_letter(outcome, retr
 
 
 @pytest.mark.parametrize(
-    ("state", "retried", "progress"),
+    ("state", "retried", "is_due", "progress"),
     [
-        (MessageState.LEASED, 2, Progress.ACTIVE),
-        (MessageState.DUE, 0, Progress.DELAYED),
-        (MessageState.DUE, 1, Progress.RETRYING),
-        (MessageState.HELD, 1, Progress.WAITING),
-        (MessageState.DELIVERED, 1, None),
+        (MessageState.LEASED, 2, True, Progress.ACTIVE),
+        (MessageState.DUE, 0, False, Progress.DELAYED),
+        (MessageState.DUE, 0, True, Progress.WAITING),
+        (MessageState.DUE, 1, False, Progress.RETRYING),
+        (MessageState.DUE, 1, True, Progress.RETRYING),
+        (MessageState.HELD, 1, True, Progress.WAITING),
+        (MessageState.HELD, 0, False, Progress.WAITING),
+        (MessageState.DELIVERED, 1, True, None),
     ],
 )
-def test_progress_is_told_of_unfinished_messages(state, retried, progress):
-    assert progress_of(state, retried) is progress
+def test_progress_is_told_of_unfinished_messages(state, retried, is_due, progress):
+    assert progress_of(state, retried, is_due=is_due) is progress
 
 
 @pytest.mark.parametrize("state", list(MessageState))

@@ -9,6 +9,9 @@ import socket
 import pytest
 from tests.http.raw import connection, head, until
 
+from outrider.domain.attempt import Delivered, Refused, Response
+from outrider.domain.event import EventKind
+from outrider.domain.instant import SECOND_MS
 from outrider.engine.live import MOST_LISTENERS, TICK_MS
 from outrider.http.console import Door
 from outrider.http.console.stream import KEEP_ALIVE_MS, LONGEST_MS
@@ -77,6 +80,34 @@ async def test_who_listens_is_told(api):
         pulse = data_of(await hears(api, reader, "event: pulse\n"))
         assert pulse.pop("time") <= api.clock.now()
         assert pulse == {"accepted": 1, "delivered": 1, "failed": 0, "deadLettered": 0}
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v2/dlq/retry/{}"),
+        ("POST", "/v2/dlq/retry?dlqIds={}"),
+        ("DELETE", "/v2/dlq/{}"),
+        ("DELETE", "/v2/dlq?dlqIds={}"),
+    ],
+)
+async def test_who_listens_is_told_of_a_dead_letter_that_is_one_no_more(api_with, deliver, method, path, shared):
+    async with api_with(door=Door(), shared=shared) as api, deliver(api.engine):
+        api.sender.outcome = Refused(Response(500), "destination answered 500")
+        await api.published(Upstash_Retries="0")
+        await api.observer.saw(EventKind.FAILED, 1)
+        ((letter,),) = [(await api.call("GET", "/v2/dlq")).json()["messages"]]
+        api.sender.outcome = Delivered(Response(200))
+        await api.clock.advance(SECOND_MS)
+        async with connection(api.port) as (reader, writer):
+            writer.write(head(api, LIVE, method=b"GET"))
+            await began(reader)
+            await hears(api, reader, "event: pulse\n")
+            await hears(api, reader, "event: pulse\n")
+            assert (await api.call(method, path.format(letter["dlqId"]))).status_code < 300
+            assert "dlq" in data_of(await hears(api, reader, '"dlq"'))["topics"]
+        await until_nobody_listens(api)
 
 
 async def test_a_word_goes_out_that_keeps_it_alive(api):

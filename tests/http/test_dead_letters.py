@@ -48,6 +48,14 @@ async def test_an_unknown_dead_letter_is_404(api, method, path):
     assert "1-0" in response.json()["error"]
 
 
+@pytest.mark.parametrize(("method", "path", "action"), [("DELETE", "", "delete"), ("POST", "retry/", "retry")])
+async def test_what_becomes_of_one_is_in_the_audit_log(api, deliver, method, path, action):
+    (dlq_id,) = await fail(api, deliver)
+    await api.call(method, f"/v2/dlq/{path}{dlq_id}")
+    entry = (await api.call("GET", "/v2/audit")).json()["entries"][0]
+    assert (entry["action"], entry["subject"]) == (f"dead_letter.{action}", dlq_id)
+
+
 async def test_one_is_deleted_once(api, deliver):
     (dlq_id,) = await fail(api, deliver)
     assert (await api.call("DELETE", f"/v2/dlq/{dlq_id}")).status_code == 200

@@ -84,6 +84,10 @@ async def test_status_tells_how_things_stand(api):
     told = await status(api)
     assert told["inFlight"] == {"active": 0, "retrying": 0, "delayed": 1, "waiting": 1}
     assert told["oldestDue"] == {"messageId": due, "dueAt": api.clock.now()}
+    for state, number in told["inFlight"].items():
+        listed = (await api.call("GET", f"/v2/messages?state={state}")).json()["messages"]
+        assert [one["state"] for one in listed] == [state] * number
+        assert (await api.call("GET", f"/v2/messages/count?state={state}")).json()["count"] == number
     assert (told["queues"], told["schedules"], told["deadLetters"], told["scheduleLag"]) == (1, 1, 0, 0)
 
 

@@ -15,8 +15,28 @@ async def test_keys_are_shown_and_rotated(api):
     after = (await api.call("POST", "/v2/keys/rotate")).json()
     assert after["current"] == before["next"]
     assert after["next"] not in before.values()
+    assert "rotatedAt" not in before
+    assert after["rotatedAt"] == api.clock.now()
     assert (await api.call("GET", "/v2/keys")).json() == after
     assert (await api.call("POST", "/v2/rotate")).json()["current"] == after["next"]
+
+
+async def test_the_last_rotation_is_told_whoever_made_it(api):
+    await api.engine.directory.rotate_keys(api.tenant)
+    first = api.clock.now()
+    await api.clock.advance(5000)
+    assert (await api.call("GET", "/v2/keys")).json()["rotatedAt"] == first
+    await api.engine.directory.rotate_keys(api.tenant)
+    await api.call("POST", "/v2/queues", json={"queueName": "later"})
+    assert (await api.call("GET", "/v2/keys")).json()["rotatedAt"] == first + 5000
+
+
+async def test_who_may_only_read_is_not_given_the_means_to_forge_a_delivery(api):
+    refused = await api.call("GET", "/v2/keys", headers={"authorization": f"Bearer {api.read_token}"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "token_read_only")
+    assert "may only read, and GET /v2/keys needs full access" in refused.json()["error"]
+    assert "full access" in refused.json()["hint"]
+    assert "sig_" not in refused.text
 
 
 async def test_keys_are_shown_as_secrets_of_standard_webhooks_too(api):

@@ -33,6 +33,20 @@ async def test_what_is_not_said_of_a_queue_stays(api):
     assert ((await shown(api))["parallelism"], (await shown(api))["paused"]) == (5, False)
 
 
+async def test_a_queue_tells_of_its_oldest_message(api):
+    await api.call("POST", "/v2/queues", json={"queueName": "q", "paused": True})
+    assert "oldest" not in await shown(api)
+    first = (await enqueue(api)).json()["messageId"]
+    published_at = api.clock.now()
+    await api.clock.advance(5000)
+    await enqueue(api)
+    await enqueue(api, "other")
+    oldest = {"messageId": first, "createdAt": published_at}
+    assert (await shown(api))["oldest"] == oldest
+    listed = {queue["name"]: queue["oldest"] for queue in (await api.call("GET", "/v2/queues")).json()}
+    assert (listed["q"], listed["other"]["createdAt"]) == (oldest, published_at + 5000)
+
+
 async def test_a_paused_queue_is_resumed(api):
     await api.call("POST", "/v2/queues", json={"queueName": "q"})
     assert (await api.call("POST", "/v2/queues/q/pause")).status_code == 200

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+from collections import Counter
 
 import pytest
 from tests.backends import OF_MANY_NODES
@@ -20,9 +21,10 @@ from tests.store.conftest import OTHER_TENANT
 
 from outrider.domain.activity import RESOLUTIONS, Row, rows_of, series_of, span_of
 from outrider.domain.instant import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
-from outrider.domain.message import MessageState
+from outrider.domain.message import MessageState, Progress, progress_of
+from outrider.domain.query import MessageQuery
 from outrider.domain.queue import Queue
-from outrider.domain.status import Due, InFlight
+from outrider.domain.status import Due
 
 
 def row(time=NOW, tenant=TENANT, step_ms=SECOND_MS, **counts):
@@ -119,17 +121,39 @@ async def test_standing_counts_what_is_on_its_way(store):
     await store.apply([make_settlement(retrying, refused()), make_settlement(failed, refused())], NOW)
     await store.change_queue(TENANT, "q", lambda _: Queue(name="q", created_at=NOW, updated_at=NOW), NOW, most=9)
     standing = await store.standing(TENANT, now, 100)
-    assert standing.in_flight == InFlight(active=1, retrying=1, delayed=1, waiting=3)
+    counted = {Progress.ACTIVE: 1, Progress.RETRYING: 1, Progress.DELAYED: 1, Progress.WAITING: 3}
+    assert standing.in_flight == counted
     assert (standing.dead_letters, standing.queues, standing.schedules) == (1, 1, 0)
     assert standing.oldest_due == Due(due[0].id, NOW - 7)
     assert (standing.next_fire_at, standing.capped) == (None, False)
+
+
+@pytest.mark.parametrize("now", [NOW - 1, NOW, NOW + 1, NOW + MINUTE_MS])
+async def test_a_message_stands_alike_whoever_tells(store, now):
+    """Counted by `standing`, found and counted by a filter, and told one by one."""
+    retrying = [make_leased(created_at=NOW - 1), make_leased(retries=5)]
+    waiting = [make_message(due_at=NOW + n, not_before=NOW + n) for n in (0, 1, MINUTE_MS)]
+    held = make_message(state=MessageState.HELD, due_at=NOW + 1)
+    await store.add([make_leased(), *retrying, *waiting, held], NOW)
+    await store.apply([make_settlement(message, refused()) for message in retrying], NOW)
+    everything = (await store.list_messages(TENANT, MessageQuery(), now)).items
+    told = Counter(
+        progress_of(one.message.state, one.message.retried, is_due=one.message.due_at <= now) for one in everything
+    )
+    standing = await store.standing(TENANT, now, 100)
+    for progress in Progress:
+        asked = MessageQuery(progress=(progress,))
+        found = (await store.list_messages(TENANT, asked, now)).items
+        counted = (await store.count_messages(TENANT, asked, now)).number
+        assert {len(found), counted, standing.in_flight[progress]} == {told[progress]}, progress
+    assert told.total() == 7
 
 
 async def test_counting_ends_at_the_cap(store):
     await store.add([make_message() for _ in range(5)], NOW)
     standing = await store.standing(TENANT, NOW, 4)
     assert standing.capped
-    assert standing.in_flight.waiting == 4
+    assert standing.in_flight[Progress.WAITING] == 4
     assert not (await store.standing(TENANT, NOW, 6)).capped
 
 

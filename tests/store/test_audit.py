@@ -28,6 +28,19 @@ async def test_changes_are_listed_latest_first_page_by_page_and_by_tenant(store)
     assert (kept.time, kept.tenant, kept.actor, kept.hint, kept.subject) == (NOW, TENANT, "tok_1", "abcd", "q")
 
 
+async def test_the_last_of_a_kind_is_found_among_the_tenants_own(store):
+    assert await store.last_change(TENANT, "keys.rotate") is None
+    for action, tenant, time in (
+        ("keys.rotate", TENANT, NOW),
+        ("keys.rotate", TENANT, NOW + 1),
+        ("queue.pause", TENANT, NOW + 2),
+        ("keys.rotate", OTHER_TENANT, NOW + 3),
+    ):
+        await store.record_change(make_entry(action, tenant, time))
+    assert await store.last_change(TENANT, "keys.rotate") == NOW + 1
+    assert await store.last_change(TENANT, "keys.rot") is None
+
+
 async def test_changes_of_tenants_tokens_and_keys_are_remembered_with_them(store):
     tenant, keys, token = make_tenant(), make_keys(), make_token()
     await store.add_tenant(tenant, keys, make_entry("tenant.create"))

@@ -26,7 +26,7 @@ async def walk(ask, **query):
 
 
 def unfinished(store, tenant=TENANT, **query):
-    return walk(lambda cursor: store.list_messages(tenant, MessageQuery(cursor=cursor, **query)))
+    return walk(lambda cursor: store.list_messages(tenant, MessageQuery(cursor=cursor, **query), NOW))
 
 
 def logged(store, tenant=TENANT, **query):
@@ -92,13 +92,13 @@ async def test_pages_of_messages_neither_repeat_nor_skip(store, count):
 async def test_messages_of_others_are_not_listed(store):
     await store.add([make_message(tenant=OTHER_TENANT)], NOW)
     assert ids(await unfinished(store)) == ids(await logged(store)) == []
-    assert await store.count_messages(TENANT, MessageQuery()) == Count(0)
+    assert await store.count_messages(TENANT, MessageQuery(), NOW) == Count(0)
 
 
 async def test_messages_are_counted_as_they_are_listed(store, one_of_each):
-    assert await store.count_messages(TENANT, MessageQuery()) == Count(5)
-    assert await store.count_messages(TENANT, MessageQuery(progress=(Progress.ACTIVE,))) == Count(1)
-    assert await store.count_messages(TENANT, MessageQuery(filter=MessageFilter(queues=("q",)))) == Count(2)
+    assert await store.count_messages(TENANT, MessageQuery(), NOW) == Count(5)
+    assert await store.count_messages(TENANT, MessageQuery(progress=(Progress.ACTIVE,)), NOW) == Count(1)
+    assert await store.count_messages(TENANT, MessageQuery(filter=MessageFilter(queues=("q",))), NOW) == Count(2)
 
 
 async def test_a_page_looks_at_so_many_and_goes_on_by_its_cursor(store, monkeypatch):
@@ -116,7 +116,7 @@ async def test_a_page_looks_at_so_many_and_goes_on_by_its_cursor(store, monkeypa
     first = await store.list_log(TENANT, earliest)
     assert ([entry.message.id for entry in first.items], first.cursor is None) == (wanted[:1], False)
     assert ids(await logged(store, filter=which)) == wanted[::-1]
-    assert (await store.count_messages(TENANT, MessageQuery(filter=MessageFilter(urls=("nobody",))))).capped
+    assert (await store.count_messages(TENANT, MessageQuery(filter=MessageFilter(urls=("nobody",))), NOW)).capped
 
 
 async def test_few_messages_are_found_wherever_they_are(store, monkeypatch):
@@ -176,7 +176,7 @@ async def test_pages_of_logged_messages_neither_repeat_nor_skip(store, count):
 @pytest.mark.parametrize("cursor", ["", "1", "m1", "l1-1", "d1-1", "m1-x"])
 async def test_foreign_cursors_are_malformed(store, cursor):
     with pytest.raises(Malformed):
-        await store.list_messages(TENANT, MessageQuery(cursor=cursor))
+        await store.list_messages(TENANT, MessageQuery(cursor=cursor), NOW)
     with pytest.raises(Malformed):
         await store.list_logged(TENANT, LogQuery(cursor=cursor))
 

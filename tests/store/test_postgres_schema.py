@@ -240,6 +240,8 @@ class TestQueries:
             ("seqs_of_messages", "messages_20270115_id"),
             ("slots_to_free", "gated_pkey"),
             ("first_in_line", "gated_in_line"),
+            ("oldest_in_queues", "gated_in_line"),
+            ("oldest_in_queues", "gated_in_slots"),
             ("first_on_list", "gated_on_list"),
             ("find_duplicates", "deduplications_pkey"),
             ("purge_deduplications", "deduplications_expired"),

@@ -37,7 +37,7 @@ from tests.store.turns import (
 )
 
 from outrider.domain.errors import TooMany
-from outrider.domain.queue import Queue
+from outrider.domain.queue import Oldest, Queue
 from outrider.ports import Duplicate, Stored
 
 
@@ -283,6 +283,31 @@ class TestChangingQueues:
             await set_queue(store, "b", most=1)
         await set_queue(store, "a", most=1, parallelism=2)
         assert [queue.name for queue in await store.list_queues(TENANT)] == ["a"]
+
+    async def test_oldest_message_of_a_queue_is_that_which_was_published_first(self, store):
+        """Whatever it waits for: it may have been put back behind a thousand others."""
+        first, second, *others = queued(40, retries=1, retry_delay="1000000")
+        messages = [
+            structs.replace(message, created_at=NOW + number) for number, message in enumerate([first, second, *others])
+        ]
+        await set_queue(store, parallelism=2)
+        await set_queue(store, "idle")
+        await add(store, messages)
+        await add(store, queued(1, queue="r"))
+        await settle(store, first, outcome=refused())
+        told = await store.oldest_in_queues(TENANT)
+        assert (told["q"], "idle" in told) == (Oldest(first.id, NOW), False)
+        assert await store.oldest_in_queues(TENANT, "q") == {"q": told["q"]}
+        assert await store.oldest_in_queues(OTHER_TENANT) == {}
+        await cancel(store, ids=(first.id,))
+        assert (await store.oldest_in_queues(TENANT, "q"))["q"] == Oldest(second.id, NOW + 1)
+
+    async def test_holder_of_a_slot_that_waits_for_its_callback_is_not_the_oldest(self, store):
+        source, waiting = queued(2, callback=make_callback())
+        await add(store, [source, waiting])
+        await settle(store, source, follow_ups=[make_leased(callback_of=source.id)])
+        assert await counts(store) == (1, 1)
+        assert (await store.oldest_in_queues(TENANT))["q"].message_id == waiting.id
 
     async def test_queues_are_listed_by_name(self, store):
         for name in ("b", "c", "a"):

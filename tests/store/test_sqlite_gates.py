@@ -120,6 +120,8 @@ class TestManyWaiting:
         ("query", "index"),
         [
             ("first_in_line", "gated USING COVERING INDEX gated_in_line (line=?)"),
+            ("oldest_in_queues", "gated USING COVERING INDEX gated_in_line (line=?)"),
+            ("oldest_in_queues", "g USING COVERING INDEX gated_in_slots (slot=?)"),
             ("first_on_list", "gated USING COVERING INDEX gated_on_list (wait_list=?)"),
             ("queues_opening", "queues USING COVERING INDEX queues_opening (opens_at<?)"),
             ("flow_keys_opening", "flow_keys USING COVERING INDEX flow_keys_opening (opens_at<?)"),

@@ -243,6 +243,9 @@ export const cancelMessages = (messageIds: string[]) =>
   call<{ cancelled: number }>('DELETE', '/v2/messages', { json: { messageIds } })
 export const cancelMatching = (query: Query) => call<{ cancelled: number }>('DELETE', '/v2/messages', { query })
 export const retryMessage = (id: string) => call<void>('POST', `/v2/messages/${segment(id)}/retry`)
+/** A new message with the body and all the options of that one, those too that are shown to nobody. */
+export const republishMessage = (id: string) =>
+  call<{ messageId: string }>('POST', `/v2/messages/${segment(id)}/republish`)
 
 /** The destination is part of the path as it is, slashes and all. */
 export const publish = (destination: string, headers: HeadersInit, body: BodyInit | null, queue?: string) =>
@@ -369,8 +372,16 @@ export interface Token {
   current: boolean
 }
 
-export const getKeys = (signal?: AbortSignal) => get<{ current: string; next: string }>('/v2/keys', undefined, signal)
-export const rotateKeys = () => call<{ current: string; next: string }>('POST', '/v2/keys/rotate')
+export interface SigningKeys {
+  current: string
+  next: string
+  /** When they were last rotated, by whomever. */
+  rotatedAt?: number
+}
+
+/** Who may only read is refused. */
+export const getKeys = (signal?: AbortSignal) => get<SigningKeys>('/v2/keys', undefined, signal)
+export const rotateKeys = () => call<SigningKeys>('POST', '/v2/keys/rotate')
 export const listTokens = (signal?: AbortSignal) => get<{ tokens: Token[] }>('/v2/tokens', undefined, signal)
 export const createToken = (name: string, scope: Token['scope']) =>
   call<Token & { token: string }>('POST', '/v2/tokens', { json: { name, scope } })

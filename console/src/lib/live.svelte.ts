@@ -3,6 +3,9 @@
  * Nothing is asked while the tab is hidden; when it is seen again, everything is read anew.
  */
 
+import { getActivity } from './api.ts'
+import { remembered } from './pulses.ts'
+
 export type Topic =
   | 'messages'
   | 'logs'
@@ -76,11 +79,14 @@ class Live {
 
   #open(): void {
     if (!this.#wanted || document.hidden || this.#source) return
+    // What is left of before is not of the last two minutes.
+    this.pulses = []
     const source = new EventSource('/console/api/live')
     this.#source = source
     source.onopen = () => {
       this.#stopPolling()
       this.state = 'live'
+      void this.#remember()
     }
     source.onerror = () => {
       source.close()
@@ -95,6 +101,16 @@ class Live {
     source.addEventListener('changed', (event) => {
       this.#tell((JSON.parse(event.data) as { topics: Topic[] }).topics)
     })
+  }
+
+  /** What happened before the first pulse: the figures have it by the second. */
+  async #remember(): Promise<void> {
+    try {
+      this.pulses = remembered(await getActivity({ from: Date.now() - 1000 * KEPT_PULSES, points: 2 * KEPT_PULSES }), this.pulses)
+        .slice(-KEPT_PULSES)
+    } catch {
+      // Pulses tell the same, in time.
+    }
   }
 
   #close(): void {

@@ -7,8 +7,10 @@ from typing import Protocol
 from outrider.administration.condition import Condition, Finding, Product, Schema
 from outrider.clock import SystemClock
 from outrider.database_url import DatabaseUrl, SqliteFile
+from outrider.domain.audit import COMMAND_LINE, NO_TENANT, AuditEntry
 from outrider.domain.errors import OutriderError
 from outrider.domain.instant import SECOND_MS, Instant
+from outrider.engine.audit import entry_of
 from outrider.settings import Settings
 from outrider.storage import KEY_FINGERPRINT, open_store
 
@@ -35,8 +37,8 @@ class AdministeredDatabase(Protocol):
         """Whether what it is stored in is whole, as far as the database itself can tell."""
         ...
 
-    async def forget_fact(self, name: str) -> bool:
-        """Whether there was one."""
+    async def forget_fact(self, name: str, audit: AuditEntry) -> bool:
+        """Whether there was one; then the entry is stored with it, unless the schema is older than the audit log."""
         ...
 
 
@@ -59,9 +61,15 @@ async def migrate(database: DatabaseUrl, settings: Settings) -> Schema:
     is_there = not isinstance(database, SqliteFile) or database.path.exists()
     before = await administered(database).schema() if is_there else None
     store = await open_store(database, settings, serving=False)
-    await store.close()
-    after = await administered(database).schema()
-    return Schema(0 if before is None else before.version, after.steps)
+    try:
+        after = await administered(database).schema()
+        done = Schema(0 if before is None else before.version, after.steps)
+        if done.pending:
+            versions = f"from version {done.version} to {len(done.steps)}"
+            await store.record_change(by_command("database.migrate", versions))
+    finally:
+        await store.close()
+    return done
 
 
 async def condition_of(database: DatabaseUrl) -> Condition:
@@ -115,4 +123,9 @@ def _compare_clocks(ahead_ms: int) -> Finding:
 
 async def forget_key(database: DatabaseUrl) -> bool:
     """Let the key of whichever node starts next be that of all; whether another was before."""
-    return await administered(database).forget_fact(KEY_FINGERPRINT)
+    return await administered(database).forget_fact(KEY_FINGERPRINT, by_command("database.forget_key"))
+
+
+def by_command(action: str, subject: str = "") -> AuditEntry:
+    """What the audit log says of a command on the whole database, which is no tenant's."""
+    return entry_of(SystemClock().now(), NO_TENANT, COMMAND_LINE, action, subject)

@@ -9,6 +9,7 @@ from typing import Any
 
 from outrider.administration.condition import Condition, Finding, NodeCondition, PartitionCondition, Product, Schema
 from outrider.database_url import PostgresUrl
+from outrider.domain.audit import AuditEntry
 from outrider.domain.instant import Instant
 from outrider.storage import USE
 from outrider.store.postgres import migrations
@@ -85,11 +86,15 @@ class PostgresDatabase:
             return [Finding("durability", f"{name} is off", fault) for name in off]
         return [Finding("durability", ", ".join(f"{name} is {setting}" for name, setting in settings))]
 
-    async def forget_fact(self, name: str) -> bool:
-        """Whether there was one."""
-        async with self.connected() as raw:
+    async def forget_fact(self, name: str, audit: AuditEntry) -> bool:
+        """Whether there was one; then the entry is stored with it, unless the schema is older than the audit log."""
+        async with self.connected() as raw, raw.transaction():
             status: str = await raw.execute(SQL["forget_fact"], name)
-        return status != "DELETE 0"
+            forgotten = status != "DELETE 0"
+            if forgotten and await raw.fetchval(SQL["find_audit"]):
+                said = (audit.time, audit.tenant, audit.actor, audit.hint, audit.action, audit.subject)
+                await raw.execute(SQL["record_change"], *said)
+        return forgotten
 
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator[migrations.Raw]:

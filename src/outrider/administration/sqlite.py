@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from outrider.administration.condition import Condition, Finding, NodeCondition, Product, Schema
+from outrider.domain.audit import AuditEntry
 from outrider.domain.errors import StoreUnavailable
 from outrider.domain.instant import Instant
 from outrider.storage import USE
@@ -81,10 +84,13 @@ class SqliteDatabase:
         whole = Finding("integrity", "pages and indexes"), Finding("references", "foreign keys")
         return found + [one for one in whole if one.check not in {fault.check for fault in found}]
 
-    async def forget_fact(self, name: str) -> bool:
-        """Whether there was one."""
+    async def forget_fact(self, name: str, audit: AuditEntry) -> bool:
+        """Whether there was one; then the entry is stored with it, unless the schema is older than the audit log."""
         with contextlib.closing(sqlite3.connect(self._path, timeout=BUSY_S)) as connection, connection:
-            return connection.execute(SQL["forget_fact"], {"name": name}).rowcount > 0
+            forgotten = connection.execute(SQL["forget_fact"], {"name": name}).rowcount > 0
+            if forgotten and _ask(connection, "find_audit"):
+                connection.execute(SQL["record_change"], structs.asdict(audit))
+            return forgotten
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -40,7 +40,7 @@ def audit(
         [
             (
                 shown_time(entry.time),
-                names.get(entry.tenant, entry.tenant),
+                names.get(entry.tenant, entry.tenant) or "-",
                 f"{entry.actor} (…{entry.hint})" if entry.hint else entry.actor,
                 entry.action,
                 entry.subject or "-",

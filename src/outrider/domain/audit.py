@@ -24,12 +24,16 @@ SERVER = Actor("server")
 """At its start: the first tenant, the users of development."""
 
 
+NO_TENANT = ""
+"""Whose a change is that is of the whole database."""
+
+
 class AuditEntry(Struct, frozen=True, kw_only=True):
     """A change that was made.
 
     Attributes:
         id: rises with every entry; given by the store.
-        tenant: the id of whose it was; the tenant may be gone.
+        tenant: the id of whose it was; the tenant may be gone. NO_TENANT where it was everybody's.
         action: what was done, such as `queue.pause`.
         subject: on what: a name, an id, a count.
     """

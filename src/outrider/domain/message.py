@@ -42,9 +42,9 @@ class Progress(StrEnum):
     """How an unfinished message stands, as people ask for it.
 
     ACTIVE    a node holds it: it is being attempted, or about to be
-    RETRYING  an attempt failed, and it waits for the time of the next
-    DELAYED   it was not attempted yet, and waits for its time or for a node with room
-    WAITING   it waits for its queue or its flow-control key
+    RETRYING  an attempt failed, and it waits for the next, whose time may have come
+    DELAYED   it was not attempted yet, and its time is still to come
+    WAITING   nothing but room is missing: its queue, its flow-control key, or a node has none yet
     """
 
     ACTIVE = "active"
@@ -53,15 +53,17 @@ class Progress(StrEnum):
     WAITING = "waiting"
 
 
-def progress_of(state: MessageState, retried: int) -> Progress | None:
-    """None for a message that is finished."""
+def progress_of(state: MessageState, retried: int, *, is_due: bool) -> Progress | None:
+    """How a message stands whose `due_at` has come, or is to come; None for one that is finished."""
     match state:
         case MessageState.LEASED:
             return Progress.ACTIVE
         case MessageState.HELD:
             return Progress.WAITING
         case MessageState.DUE:
-            return Progress.RETRYING if retried else Progress.DELAYED
+            if retried:
+                return Progress.RETRYING
+            return Progress.WAITING if is_due else Progress.DELAYED
         case MessageState.DELIVERED | MessageState.FAILED | MessageState.CANCELED:
             return None
 

@@ -100,14 +100,19 @@ class Deduplication(Struct, frozen=True, omit_defaults=True):
     """What was said about deduplication.
 
     Attributes:
-        id: the caller's own id; None with `by_content`.
-        by_content: derive the id from destination, body, Content-Type and forwarded headers.
+        id: the caller's own id, which beats `by_content`.
+        by_content: derive the id from destination, body, Content-Type and forwarded headers; None was not said.
         window_ms: how long the id is remembered; None is the server's default.
     """
 
     id: str | None = None
-    by_content: bool = False
+    by_content: bool | None = None
     window_ms: int | None = None
+
+    def over(self, beneath: Deduplication) -> Deduplication:
+        """What this one says, and of the rest what `beneath` does."""
+        said = {name: value for name, value in structs.asdict(self).items() if value is not None}
+        return structs.replace(beneath, **said)
 
 
 class OptionPatch(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -133,7 +138,7 @@ class OptionPatch(Struct, frozen=True, omit_defaults=True, kw_only=True):
     schedule_id: str | UnsetType = UNSET
 
     def over(self, beneath: OptionPatch) -> OptionPatch:
-        """This patch laid over another: what this one says wins, headers name by name."""
+        """This patch laid over another: what this one says wins, headers and deduplication part by part."""
         said = _said(self)
         if self.headers is not UNSET and beneath.headers is not UNSET:
             said["headers"] = _merge_headers(self.headers, beneath.headers)
@@ -141,6 +146,8 @@ class OptionPatch(Struct, frozen=True, omit_defaults=True, kw_only=True):
             mine, theirs = getattr(self, name), getattr(beneath, name)
             if mine is not UNSET and theirs is not UNSET:
                 said[name] = _merge_callbacks(mine, theirs)
+        if self.deduplication is not UNSET and beneath.deduplication is not UNSET:
+            said["deduplication"] = self.deduplication.over(beneath.deduplication)
         return structs.replace(beneath, **said)
 
     def resolve(self, defaults: DeliveryOptions) -> DeliveryOptions:

@@ -9,6 +9,13 @@ from outrider.domain.instant import Instant
 MOST_PARALLELISM = 1_000_000_000
 
 
+class Oldest(Struct, frozen=True):
+    """The message of a queue that was published first of those that wait or hold a slot, and when it was."""
+
+    message_id: str
+    created_at: Instant
+
+
 class Queue(Struct, frozen=True, kw_only=True):
     """A line of messages, in order of arrival.
 

@@ -98,6 +98,11 @@ def overwrite(before: Schedule, after: Schedule) -> Schedule:
     )
 
 
+def edit(before: Schedule, after: Schedule) -> Schedule:
+    """`after`, which is `before` but for what was edited: what it has done stays, and its triggers go on as above."""
+    return structs.replace(after, next_fire_at=_fire_in_place_of(before, after))
+
+
 def fire(schedule: Schedule, now: Instant, *, catch_up: bool = True) -> Firing:
     """Advance a schedule whose fire is due, and say whether it publishes; before that, nothing changes.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
 from outrider.domain.instant import Instant
+from outrider.domain.message import Progress
 
 StoreKind = Literal["sqlite", "postgresql"]
 
@@ -22,22 +24,6 @@ MOST_COUNTED = 10_000
 """Of a tenant's unfinished messages, and of its dead letters: to count more would take too long to ask often."""
 
 
-class InFlight(Struct, frozen=True, kw_only=True):
-    """Unfinished messages.
-
-    Attributes:
-        active: attempted right now.
-        retrying: to be attempted again, now or later.
-        delayed: to be attempted first at a later time.
-        waiting: held back by a queue or a flow-control key, or due and not begun yet.
-    """
-
-    active: int = 0
-    retrying: int = 0
-    delayed: int = 0
-    waiting: int = 0
-
-
 class Due(Struct, frozen=True):
     """A message that could be attempted since then."""
 
@@ -49,12 +35,13 @@ class Standing(Struct, frozen=True, kw_only=True):
     """What a tenant has in the store.
 
     Attributes:
+        in_flight: how many unfinished messages stand so; of each progress there is a number.
         oldest_due: of those that are due and not begun; None if nothing is.
         next_fire_at: of the schedules of all tenants; None if none will fire.
         capped: whether as many were counted as may be: there may be more.
     """
 
-    in_flight: InFlight
+    in_flight: Mapping[Progress, int]
     dead_letters: int
     queues: int
     schedules: int

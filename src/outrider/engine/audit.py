@@ -51,6 +51,10 @@ class Audit:
                 error=failure.sentence,
             )
 
+    async def last(self, tenant: str, action: str) -> Instant | None:
+        """When that was last done to a tenant, as far back as the log goes."""
+        return await self._store.last_change(tenant, action)
+
     async def list(self, tenant: str | None, *, before: int | None, limit: int) -> list[AuditEntry]:
         """The latest first, of one tenant or of all; those with a lower id than `before`."""
         return await self._store.list_changes(tenant, before=before, limit=limit)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from outrider.domain.errors import NotFound
-from outrider.domain.message import DeadLetter, Message, MessageState, new_id
+from outrider.domain.message import DeadLetter
 from outrider.domain.options import OptionPatch
 from outrider.domain.query import DeadLetterQuery, Page
 from outrider.engine.publisher import Publication, Publisher, publications_of
@@ -104,7 +104,7 @@ class DeadLetters:
         self, tenant: str, letters: Sequence[DeadLetter], overrides: OptionPatch
     ) -> tuple[Publication, ...]:
         ids = [letter.id for letter in letters]
-        drafts = [self._anew(letter.message, overrides) for letter in letters]
+        drafts = [self._publisher.once_more(letter.message, overrides) for letter in letters]
         receipts = await self._publisher.commit(
             drafts,
             lambda messages: self._store.retry_dead_letters(
@@ -112,27 +112,6 @@ class DeadLetters:
             ),
         )
         return publications_of(drafts, receipts)
-
-    def _anew(self, message: Message, overrides: OptionPatch) -> Message:
-        now = self._clock.now()
-        # The delay was served before the first attempt; only an override brings another.
-        options = overrides.resolve(structs.replace(message.options, delay_ms=0, not_before=None))
-        self._publisher.check_addresses(message.url, options)
-        first_delivery = options.first_delivery_at(now)
-        return structs.replace(
-            message,
-            id=new_id("msg", now),
-            options=options,
-            created_at=now,
-            not_before=first_delivery,
-            due_at=first_delivery,
-            state=MessageState.DUE,
-            retried=0,
-            lease=None,
-            deduplication=None,
-            cancel_requested=False,
-            finished_at=None,
-        )
 
 
 def _unknown(dead_letter_id: str) -> NotFound:

@@ -34,6 +34,10 @@ from outrider.sealing import SealedBox
 _TENANT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
+KEYS_ROTATED = "keys.rotate"
+"""What the audit log calls a rotation."""
+
+
 class Directory:
     """Tenants, their tokens and their signing keys."""
 
@@ -116,7 +120,7 @@ class Directory:
             except KeysUnreadable:
                 return SigningKeys(new_signing_key(), new_signing_key(), before.standard_webhooks)
 
-        return await self._change_keys(tenant_id, change, self._entry(tenant_id, "keys.rotate", "", by))
+        return await self._change_keys(tenant_id, change, self._entry(tenant_id, KEYS_ROTATED, "", by))
 
     async def set_keys(self, tenant_id: str, current: str, following: str) -> SigningKeys:
         """Give a tenant keys that are known elsewhere (those of development)."""

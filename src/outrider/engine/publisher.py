@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from outrider.domain.addresses import AddressPolicy
 from outrider.domain.destination import Destination, GroupName
@@ -19,7 +19,7 @@ from outrider.domain.errors import Malformed, Refusal
 from outrider.domain.event import created
 from outrider.domain.instant import Instant
 from outrider.domain.limits import Limits
-from outrider.domain.message import Message, new_id
+from outrider.domain.message import Message, MessageState, new_id
 from outrider.domain.options import DeliveryOptions, OptionPatch
 from outrider.engine.addresses import check_address, check_callbacks
 from outrider.engine.dispatcher import Dispatcher
@@ -130,6 +130,36 @@ class Publisher:
     async def rehearse(self, request: PublishRequest) -> list[Message]:
         """The same, and nothing is made for them: neither is the queue there, nor is its limit asked for."""
         return await self._draft(request, self._clock.now())
+
+    async def republish(self, message: Message, overrides: OptionPatch) -> Publication:
+        """Publish a message once more, with its body and options as they are stored, but for `overrides`."""
+        draft = self.once_more(message, overrides)
+        if draft.queue is not None:
+            await self._queues.ensure(draft.tenant, draft.queue)
+        (publication,) = publications_of([draft], await self.commit([draft]))
+        return publication
+
+    def once_more(self, message: Message, overrides: OptionPatch) -> Message:
+        """A new message like that one, with all its retries, not stored yet. Raises Undeliverable."""
+        now = self._clock.now()
+        # The delay was served before the first attempt; only an override brings another.
+        options = overrides.resolve(structs.replace(message.options, delay_ms=0, not_before=None))
+        self.check_addresses(message.url, options)
+        first_delivery = options.first_delivery_at(now)
+        return structs.replace(
+            message,
+            id=new_id("msg", now),
+            options=options,
+            created_at=now,
+            not_before=first_delivery,
+            due_at=first_delivery,
+            state=MessageState.DUE,
+            retried=0,
+            lease=None,
+            deduplication=None,
+            cancel_requested=False,
+            finished_at=None,
+        )
 
     async def commit(self, drafts: Sequence[Message], write: Write | None = None) -> list[Receipt]:
         """Hop 4: store new messages in one transaction, and hand on to the dispatcher those that it took.

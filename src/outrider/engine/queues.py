@@ -9,7 +9,7 @@ from msgspec import structs
 from outrider.domain.errors import Malformed, NotFound
 from outrider.domain.limits import Limits
 from outrider.domain.query import MessageFilter
-from outrider.domain.queue import Queue, check_parallelism
+from outrider.domain.queue import Oldest, Queue, check_parallelism
 from outrider.engine.cache import Cache
 from outrider.engine.dispatcher import Dispatcher
 from outrider.engine.messages import Messages
@@ -73,6 +73,10 @@ class Queues:
     async def list(self, tenant: str) -> list[Queue]:
         """By name."""
         return await self._store.list_queues(tenant)
+
+    async def oldest(self, tenant: str, name: str | None = None) -> dict[str, Oldest]:
+        """The oldest message of each queue, or of the named one; of an idle one there is none."""
+        return await self._store.oldest_in_queues(tenant, name)
 
     async def pause(self, tenant: str, name: str) -> Queue:
         """Nothing takes a slot until it is resumed. Raises NotFound: a pause of a misspelt name must not succeed."""

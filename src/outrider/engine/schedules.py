@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from msgspec import UNSET, Struct, structs
 
@@ -16,6 +17,7 @@ from outrider.domain.options import OptionPatch
 from outrider.domain.schedule import Schedule
 from outrider.engine.publisher import FanOut, Publication, Publisher, PublishRequest
 from outrider.ports import Clock, ScheduleStore
+from outrider.wire.editing import Edit
 from outrider.wire.names import quoted
 
 
@@ -53,27 +55,52 @@ class Schedules:
         group, an address that may not be called. Raises Malformed for a cron expression that cannot
         be read, and TooMany for a schedule or a queue over the limit.
         """
-        if patch.cron is UNSET:
-            raise Malformed("Upstash-Cron is missing; it says when the schedule fires, such as '*/5 * * * *'")
         now = self._clock.now()
         schedule = Schedule(
             id=new_id("scd", now) if patch.schedule_id is UNSET else patch.schedule_id,
             tenant=tenant,
-            cron=patch.cron.strip(),
             destination=destination,
-            patch=structs.replace(patch, cron=UNSET, cron_jitter_ms=UNSET, schedule_id=UNSET, queue=UNSET),
             body=body,
-            queue=None if patch.queue is UNSET else patch.queue,
             caller_ip=caller_ip,
             created_at=now,
             updated_at=now,
-            jitter_ms=0 if patch.cron_jitter_ms is UNSET else patch.cron_jitter_ms,
+            **_parted(patch),
         )
         schedule = structs.replace(schedule, next_fire_at=_first_fire(schedule, now))
         await self._publisher.draft(request_of(schedule))
         await self._store.put_schedule(schedule, most=self._limits.schedules)
         self._wake()
         return schedule
+
+    async def edit(self, tenant: str, schedule_id: str, edit: Edit) -> Schedule:
+        """Change what the edit says of a schedule. Everything else stays: every option, what it did, a pause.
+
+        Raises NotFound, and whatever `put` raises.
+        """
+        other = edit.patch.schedule_id
+        if other not in (UNSET, schedule_id):
+            raise Malformed(
+                f"schedule {quoted(schedule_id)} cannot be called {quoted(str(other))}: it keeps its id",
+                hint="POST /v2/schedules/{id}/copy makes another of it, under another id",
+            )
+        while True:
+            before, now = await self._stored(tenant, schedule_id), self._clock.now()
+            after = _edited(before, edit, now)
+            after = rules.edit(before, structs.replace(after, next_fire_at=_first_fire(after, now)))
+            await self._publisher.draft(request_of(after))
+            if await self._replace(before, after):
+                return after
+            # It fired or was changed between the look and the transaction: look again.
+
+    async def copy(self, tenant: str, schedule_id: str, edit: Edit, caller_ip: str | None) -> Schedule:
+        """Another schedule like this one but for what the edit says: under the id that it says, or a new one.
+
+        Raises NotFound, and whatever `put` raises.
+        """
+        before = await self._stored(tenant, schedule_id)
+        like = _edited(before, edit, self._clock.now())
+        patch = structs.replace(_joined(like), schedule_id=edit.patch.schedule_id)
+        return await self.put(tenant, like.destination, patch, like.body, caller_ip)
 
     async def get(self, tenant: str, schedule_id: str) -> ScheduleView:
         """Raises NotFound."""
@@ -116,6 +143,14 @@ class Schedules:
         self._wake()
         return changed
 
+    async def _replace(self, before: Schedule, after: Schedule) -> bool:
+        """Whether it was still as it was."""
+
+        def change(found: Schedule) -> Schedule:
+            return after if found == before else found
+
+        return await self._change(before.tenant, before.id, change) == after
+
     async def _views(self, tenant: str, schedules: Sequence[Schedule]) -> tuple[ScheduleView, ...]:
         ids = [message_id for schedule in schedules for message_id in schedule.last_message_ids]
         states = await self._store.message_states(tenant, ids) if ids else {}
@@ -142,6 +177,39 @@ def request_of(schedule: Schedule) -> PublishRequest:
         queue=schedule.queue,
         schedule_id=schedule.id,
         caller_ip=schedule.caller_ip,
+    )
+
+
+def _parted(patch: OptionPatch) -> dict[str, Any]:
+    """The fields of a schedule that options say: some are its own, the rest its messages'. Raises Malformed."""
+    if patch.cron is UNSET:
+        raise Malformed("Upstash-Cron is missing; it says when the schedule fires, such as '*/5 * * * *'")
+    return {
+        "cron": patch.cron.strip(),
+        "jitter_ms": 0 if patch.cron_jitter_ms is UNSET else patch.cron_jitter_ms,
+        "queue": None if patch.queue is UNSET else patch.queue,
+        "patch": structs.replace(patch, cron=UNSET, cron_jitter_ms=UNSET, schedule_id=UNSET, queue=UNSET),
+    }
+
+
+def _joined(schedule: Schedule) -> OptionPatch:
+    """The options that a schedule was made by: the way back."""
+    return structs.replace(
+        schedule.patch,
+        cron=schedule.cron,
+        cron_jitter_ms=schedule.jitter_ms or UNSET,
+        queue=UNSET if schedule.queue is None else schedule.queue,
+    )
+
+
+def _edited(schedule: Schedule, edit: Edit, now: Instant) -> Schedule:
+    """The schedule with what the edit says; when it fires next is not looked at."""
+    return structs.replace(
+        schedule,
+        destination=schedule.destination if edit.destination is None else edit.destination,
+        body=schedule.body if edit.body is None else edit.body,
+        updated_at=now,
+        **_parted(edit.of(_joined(schedule))),
     )
 
 

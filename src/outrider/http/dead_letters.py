@@ -83,6 +83,7 @@ async def retry(call: Call) -> Answer:
     publication = await call.engine.dead_letters.retry(
         call.tenant, call.param("id"), overrides, body=body, replaces_headers=replaced.headers
     )
+    await call.audit("dead_letter.retry", call.param("id"))
     return answers.json(present_publication(publication))
 
 
@@ -94,6 +95,7 @@ async def retry_many(call: Call) -> Answer:
     if query is None:
         return answers.json({"responses": []}, 201)
     page = await call.engine.dead_letters.retry_many(call.tenant, query, overrides)
+    await call.audit("dead_letter.retry", f"{len(page.items)} dead letters")
     responses = [present_publication(publication) for publication in page.items]
     return answers.json(answers.paged({"responses": responses}, page.cursor), 201)
 

@@ -8,9 +8,11 @@ from outrider.http import answers, bulk
 from outrider.http.answers import Answer
 from outrider.http.calls import Call
 from outrider.http.operations import Operation
+from outrider.http.publications import PUBLICATION, present_publication
 from outrider.http.routes import Needs, Route
 from outrider.wire.bodies import ids_body
 from outrider.wire.filters import CANCEL_PARAMETERS, MESSAGE_PARAMETERS, parse_cancel_query, parse_message_query
+from outrider.wire.options import parse_request_options
 from outrider.wire.present import (
     CANCELED,
     COUNT,
@@ -30,13 +32,16 @@ async def show(call: Call) -> Answer:
 
 
 async def list_some(call: Call) -> Answer:
-    page = await call.engine.store.list_messages(call.tenant, parse_message_query(decode_query(call.query)))
-    return answers.json(answers.paged({"messages": [present_unfinished(one) for one in page.items]}, page.cursor))
+    asked, now = parse_message_query(decode_query(call.query)), call.engine.clock.now()
+    page = await call.engine.store.list_messages(call.tenant, asked, now)
+    return answers.json(answers.paged({"messages": [present_unfinished(one, now) for one in page.items]}, page.cursor))
 
 
 async def count(call: Call) -> Answer:
     asked = parse_message_query(decode_query(call.query))
-    return answers.json(present_count(await call.engine.store.count_messages(call.tenant, asked)))
+    return answers.json(
+        present_count(await call.engine.store.count_messages(call.tenant, asked, call.engine.clock.now()))
+    )
 
 
 async def retry_now(call: Call) -> Answer:
@@ -44,6 +49,15 @@ async def retry_now(call: Call) -> Answer:
     message_id = call.param("id")
     await call.engine.messages.retry_now(call.tenant, message_id)
     return answers.json({"messageId": message_id})
+
+
+async def republish(call: Call) -> Answer:
+    """Publish a message once more, as it is stored; headers of the request override its options."""
+    message = await call.engine.messages.get(call.tenant, call.param("id"))
+    # There is no body here that a Content-Type could be that of.
+    headers = [header for header in call.request.headers if header[0] != b"content-type"]
+    overrides = parse_request_options(headers, split_query(call.query).options, call.engine.limits)
+    return answers.json(present_publication(await call.engine.publisher.republish(message, overrides)))
 
 
 async def cancel(call: Call) -> Answer:
@@ -80,10 +94,17 @@ _RETRY = Operation(
     thing("RetriedNow", {"messageId": text()}),
 )
 
+_REPUBLISH = Operation(
+    "Publish a message once more, with its body and all its options, redacted ones too; headers override them.",
+    PUBLICATION,
+    takes_options=True,
+)
+
 ROUTES = (
     Route("GET", "/v2/messages", list_some, Needs.READ, _LIST),
     Route("GET", "/v2/messages/count", count, Needs.READ, _COUNT),
     Route("POST", "/v2/messages/{id}/retry", retry_now, Needs.CHANGE, _RETRY),
+    Route("POST", "/v2/messages/{id}/republish", republish, Needs.CHANGE, _REPUBLISH),
     Route("GET", "/v2/messages/{id}", show, Needs.READ, Operation("One message.", MESSAGE)),
     Route("DELETE", "/v2/messages/{id}", cancel, Needs.CHANGE, _CANCEL),
     Route("DELETE", "/v2/messages", cancel_many, Needs.CHANGE, _CANCEL_MANY),

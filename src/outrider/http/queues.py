@@ -24,11 +24,15 @@ async def put(call: Call) -> Answer:
 
 
 async def list_all(call: Call) -> Answer:
-    return answers.json([present_queue(queue) for queue in await call.engine.queues.list(call.tenant)])
+    oldest = await call.engine.queues.oldest(call.tenant)
+    queues = await call.engine.queues.list(call.tenant)
+    return answers.json([present_queue(queue, oldest.get(queue.name)) for queue in queues])
 
 
 async def show(call: Call) -> Answer:
-    return answers.json(present_queue(await call.engine.queues.get(call.tenant, _name(call))))
+    queue = await call.engine.queues.get(call.tenant, _name(call))
+    oldest = await call.engine.queues.oldest(call.tenant, queue.name)
+    return answers.json(present_queue(queue, oldest.get(queue.name)))
 
 
 async def pause(call: Call) -> Answer:

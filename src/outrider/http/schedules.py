@@ -1,4 +1,4 @@
-"""Schedules: create, look, pause, resume, run now, delete."""
+"""Schedules: create, look, edit, copy, pause, resume, run now, delete."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from outrider.http.answers import Answer
 from outrider.http.calls import SEND_A_REFERENCE, Call
 from outrider.http.operations import Operation
 from outrider.http.routes import Needs, Route
+from outrider.wire.editing import EDIT_PARAMETERS, Edit, parse_edit
 from outrider.wire.options import default_options, parse_request_options
 from outrider.wire.present import Presented
 from outrider.wire.schedules import SCHEDULE, SCHEDULE_CREATED, present_created, present_schedule
@@ -41,6 +42,27 @@ async def list_all(call: Call) -> Answer:
 
 async def show(call: Call) -> Answer:
     return answers.json(_shown(call, await call.engine.schedules.get(call.tenant, call.param("id"))))
+
+
+async def edit(call: Call) -> Answer:
+    """Change what the request says of a schedule, and nothing else."""
+    schedule_id = call.param("id")
+    await call.engine.schedules.edit(call.tenant, schedule_id, await _edit_of(call))
+    await call.audit("schedule.edit", schedule_id)
+    return answers.json(_shown(call, await call.engine.schedules.get(call.tenant, schedule_id)))
+
+
+async def copy(call: Call) -> Answer:
+    """Make another schedule of one, with what the request says of it."""
+    schedule = await call.engine.schedules.copy(call.tenant, call.param("id"), await _edit_of(call), call.caller_ip)
+    await call.audit("schedule.put", schedule.id)
+    return answers.json(present_created(schedule, call.engine.clock.now()))
+
+
+async def _edit_of(call: Call) -> Edit:
+    limits = call.engine.limits
+    body = await call.body(limits.body_bytes, SEND_A_REFERENCE)
+    return parse_edit(call.request.headers, call.query, body, limits)
 
 
 async def delete(call: Call) -> Answer:
@@ -77,6 +99,21 @@ _CREATE = Operation(
     takes_options=True,
     takes_bytes=True,
 )
+_EDIT = Operation(
+    "Edit a schedule: what the request says takes the place of what was said, everything else stays. `Outrider-Unset` "
+    "names options that are taken away.",
+    SCHEDULE,
+    query=EDIT_PARAMETERS,
+    takes_options=True,
+    takes_bytes=True,
+)
+_COPY = Operation(
+    "Make another schedule like this one, but for what the request says; under a new id, or its Upstash-Schedule-Id.",
+    SCHEDULE_CREATED,
+    query=EDIT_PARAMETERS,
+    takes_options=True,
+    takes_bytes=True,
+)
 _PAUSE = Operation("Pause a schedule: it ignores its triggers.")
 _RESUME = Operation("Resume a schedule: it fires again from its next trigger on.")
 
@@ -92,6 +129,8 @@ ROUTES = (
         Needs.CHANGE,
         Operation("Publish now what a schedule publishes.", publications.PUBLISHED, statuses=(200, 202)),
     ),
+    Route("POST", "/v2/schedules/{id}/copy", copy, Needs.CHANGE, _COPY),
+    Route("PATCH", "/v2/schedules/{id}", edit, Needs.CHANGE, _EDIT),
     Route("GET", "/v2/schedules/{id}", show, Needs.READ, Operation("One schedule.", SCHEDULE)),
     Route("DELETE", "/v2/schedules/{id}", delete, Needs.CHANGE, Operation("Delete a schedule.")),
     Route("POST", "/v2/schedules/{destination:rest}", create, Needs.CHANGE, _CREATE),

@@ -157,11 +157,11 @@ class MessageStore(Protocol):
 
     async def get_message(self, tenant: str, message_id: str) -> Message | None: ...
 
-    async def list_messages(self, tenant: str, query: MessageQuery) -> Page[MessageSummary]:
+    async def list_messages(self, tenant: str, query: MessageQuery, now: Instant) -> Page[MessageSummary]:
         """Unfinished messages, soonest due first. Raises Malformed for a cursor that this method did not give."""
         ...
 
-    async def count_messages(self, tenant: str, query: MessageQuery) -> Count:
+    async def count_messages(self, tenant: str, query: MessageQuery, now: Instant) -> Count:
         """How many `list_messages` would give on all its pages; the query's page does not matter."""
         ...
 

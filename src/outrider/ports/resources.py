@@ -12,7 +12,7 @@ from outrider.domain.flow_control import KeyState
 from outrider.domain.health import EndpointAttempts
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message, MessageState
-from outrider.domain.queue import Queue
+from outrider.domain.queue import Oldest, Queue
 from outrider.domain.schedule import Schedule
 from outrider.domain.tenant import Tenant, Token
 from outrider.domain.url_group import UrlGroup
@@ -34,6 +34,10 @@ class QueueStore(Protocol):
     async def get_queue(self, tenant: str, name: str) -> Queue | None: ...
 
     async def list_queues(self, tenant: str) -> list[Queue]: ...
+
+    async def oldest_in_queues(self, tenant: str, name: str | None = None) -> dict[str, Oldest]:
+        """The oldest message of each queue, or of the named one, by the queue's name; of an idle one there is none."""
+        ...
 
     async def delete_queue(self, tenant: str, name: str) -> bool:
         """Delete a queue in whose line nothing waits; whether it is gone. Who holds a slot goes on without it."""

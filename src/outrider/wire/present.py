@@ -10,6 +10,7 @@ import hashlib
 
 from outrider.domain.attempt import Response
 from outrider.domain.event import EventKind
+from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message, MessageState, Progress, progress_of
 from outrider.domain.options import Callback, DeliveryOptions, Headers
 from outrider.domain.query import Count, DeadLetterCluster
@@ -106,10 +107,10 @@ def present_dead_letter(letter: DeadLetter) -> Presented:
     }
 
 
-def present_unfinished(summary: MessageSummary) -> Presented:
+def present_unfinished(summary: MessageSummary, now: Instant) -> Presented:
     """A message of `GET /v2/messages`."""
     message = summary.message
-    progress = progress_of(message.state, message.retried)
+    progress = progress_of(message.state, message.retried, is_due=message.due_at <= now)
     return without_none(
         {
             **_line_of(summary),

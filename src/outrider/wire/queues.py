@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from outrider.domain.errors import Malformed
-from outrider.domain.queue import MOST_PARALLELISM, Queue, check_parallelism
+from outrider.domain.queue import MOST_PARALLELISM, Oldest, Queue, check_parallelism
 from outrider.wire.bodies import decode_body
 from outrider.wire.names import check_name
 from outrider.wire.schema import NAME, TIME_MS, integer, text, thing, truth
@@ -40,8 +40,8 @@ def parse_queue(body: bytes) -> QueueRequest:
     return QueueRequest(check_name("queue", said.queueName), said.parallelism, said.paused)
 
 
-def present_queue(queue: Queue) -> dict[str, object]:
-    return {
+def present_queue(queue: Queue, oldest: Oldest | None = None) -> dict[str, object]:
+    shown: dict[str, object] = {
         "name": queue.name,
         "parallelism": queue.parallelism,
         "createdAt": queue.created_at,
@@ -49,6 +49,9 @@ def present_queue(queue: Queue) -> dict[str, object]:
         "lag": queue.waiting,
         "paused": queue.paused,
     }
+    if oldest is not None:
+        shown["oldest"] = {"messageId": oldest.message_id, "createdAt": oldest.created_at}
+    return shown
 
 
 _PARALLELISM = integer("How many of its messages may be on their way at once; 1 is strict order.") | {
@@ -65,6 +68,15 @@ QUEUE = thing(
         "updatedAt": TIME_MS,
         "lag": integer("Messages that stand in the line."),
         "paused": truth(),
+    },
+    {
+        "oldest": thing(
+            "OldestInQueue",
+            {
+                "messageId": text("Of the message that was published first of those in the line and on their way."),
+                "createdAt": TIME_MS,
+            },
+        )
     },
 )
 QUEUE_BODY = thing(

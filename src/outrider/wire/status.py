@@ -16,12 +16,7 @@ def present_status(status: Status, version: str) -> dict[str, object]:
         "time": status.now,
         "store": {"kind": status.store.kind, "sizeBytes": status.store.size_bytes},
         "nodes": [{"id": node.id, "seenAt": node.seen_at, "leaseMs": node.lease_ms} for node in status.nodes],
-        "inFlight": {
-            "active": standing.in_flight.active,
-            "retrying": standing.in_flight.retrying,
-            "delayed": standing.in_flight.delayed,
-            "waiting": standing.in_flight.waiting,
-        },
+        "inFlight": {progress.value: number for progress, number in standing.in_flight.items()},
         "deadLetters": standing.dead_letters,
         "scheduleLag": status.schedule_lag_ms,
         "queues": standing.queues,
@@ -62,7 +57,9 @@ STATUS = thing(
                 "active": integer("Messages that are attempted right now."),
                 "retrying": integer("Messages that are to be attempted again, now or later."),
                 "delayed": integer("Messages that are to be attempted first at a later time."),
-                "waiting": integer("Messages that a queue or a key holds back, or that are due and not begun yet."),
+                "waiting": integer(
+                    "Messages that a queue or a key holds back, or that are due and were not attempted yet."
+                ),
             },
         ),
         "deadLetters": integer("Messages that were given up and are kept."),

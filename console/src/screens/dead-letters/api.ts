@@ -16,8 +16,11 @@ export const AT_ONCE = 100
 
 const path = (id: string) => encodeURIComponent(id)
 
-export const getDeadLetter = (id: string, signal?: AbortSignal) =>
-  get<DeadLetter>(`/v2/dlq/${path(id)}`, undefined, signal)
+/** Undefined once it was retried or deleted: by whoever it was, that is no error. */
+export async function findDeadLetter(id: string, signal?: AbortSignal): Promise<DeadLetter | undefined> {
+  const { messages } = await get<{ messages: DeadLetter[] }>('/v2/dlq', { dlqIds: id }, signal)
+  return messages[0]
+}
 export const listClusters = (query: Query, signal?: AbortSignal) =>
   get<{ clusters: Cluster[]; total: number; capped?: boolean }>('/v2/dlq/clusters', ofDeadLetters(query), signal)
 export const deleteDeadLetter = (id: string) => call<void>('DELETE', `/v2/dlq/${path(id)}`)

@@ -111,10 +111,10 @@ export function rate(value: number): string {
   return value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en')
 }
 
-/** The rate of the last seconds, of one thing that pulses count. */
-export function recent(pulses: readonly Pulse[], name: 'accepted' | 'delivered' | 'failed', seconds = 10): number {
+/** The rate of the last seconds, of one thing that pulses count; undefined before the first of them. */
+export function recent(pulses: readonly Pulse[], name: 'accepted' | 'delivered' | 'failed', seconds = 10): number | undefined {
   const counted = pulses.slice(-seconds)
-  return counted.length === 0 ? 0 : counted.reduce((sum, pulse) => sum + pulse[name], 0) / counted.length
+  return counted.length === 0 ? undefined : counted.reduce((sum, pulse) => sum + pulse[name], 0) / counted.length
 }
 
 const EVERY_MS = 30 * SECOND

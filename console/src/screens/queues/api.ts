@@ -1,4 +1,4 @@
-import { call, countMessages, get, listMessages, type InFlight } from '../../lib/api.ts'
+import { call, countMessages, get } from '../../lib/api.ts'
 
 export interface Queue {
   name: string
@@ -8,6 +8,8 @@ export interface Queue {
   /** Messages that are not finished. */
   lag: number
   paused: boolean
+  /** The message that was published first of those that wait and those on their way. */
+  oldest?: { messageId: string; createdAt: number }
 }
 
 const path = (name: string, action = '') => `/v2/queues/${encodeURIComponent(name)}${action}`
@@ -22,16 +24,3 @@ export const resumeQueue = (name: string) => call<void>('POST', path(name, '/res
 export const deleteQueue = (name: string) => call<void>('DELETE', path(name))
 
 export const countActive = (queueName: string) => countMessages({ queueName, state: 'active' })
-
-/** As many as are looked at to find the oldest: the first by due time, which retries can move behind younger ones. */
-const LOOKED_AT = 20
-
-/** The oldest message that is due; undefined if none is. */
-export async function oldest(queueName: string, signal?: AbortSignal): Promise<InFlight | undefined> {
-  const state = ['active', 'retrying', 'waiting']
-  const { messages } = await listMessages({ queueName, state, count: LOOKED_AT }, signal)
-  return messages.reduce<InFlight | undefined>(
-    (found, one) => (found && found.createdAt <= one.createdAt ? found : one),
-    undefined,
-  )
-}

@@ -1,5 +1,6 @@
 /** The calls that only schedules need. */
 import { call, get, listLoggedMessages, type EntryState, type HeaderLists } from '../../lib/api.ts'
+import type { Edit } from './draft.ts'
 
 export type RunState = 'IN_PROGRESS' | 'SUCCESS' | 'FAIL'
 
@@ -51,6 +52,14 @@ export const deleteSchedule = (id: string) => call<void>('DELETE', path(id))
 /** Makes one, or writes over the one that Upstash-Schedule-Id names. */
 export const putSchedule = (destination: string, headers: HeadersInit, body: BodyInit | null) =>
   call<{ scheduleId: string }>('POST', `/v2/schedules/${destination}`, { headers, body })
+
+/** Changes what the edit says, and nothing else. */
+export const editSchedule = (id: string, edit: Edit) => call<Schedule>('PATCH', path(id), requestOf(edit))
+/** Makes another like it, but for what the edit says. */
+export const copySchedule = (id: string, edit: Edit) =>
+  call<{ scheduleId: string }>('POST', `${path(id)}/copy`, requestOf(edit))
+
+const requestOf = ({ destination, headers, body }: Edit) => ({ query: { destination }, headers, body })
 
 /** How its last messages ended or stand, oldest first. */
 export async function recentOutcomes(scheduleId: string, count: number, signal?: AbortSignal): Promise<EntryState[]> {

@@ -1,6 +1,5 @@
 import { asForwarded, headerRows, isRedacted, type HeaderRow } from '../../lib/headers.ts'
-import { fromBase64, fromText } from '../../lib/payload.ts'
-import type { HeaderLists } from '../../lib/api.ts'
+import { fromText } from '../../lib/payload.ts'
 import type { Schedule } from './api.ts'
 import { joinCron, splitCron } from '../../lib/cron.svelte.ts'
 
@@ -15,9 +14,8 @@ export interface Draft {
   zone: string
   method: string
   headers: HeaderRow[]
-  /** Null keeps the bytes of one that is no text. */
+  /** Null keeps one that cannot be shown: it is no text, or redacted. */
   body: string | null
-  bodyBase64?: string
   retries: string
   retryDelay: string
   timeout: string
@@ -26,9 +24,7 @@ export interface Draft {
   queue: string
   labels: string
   callback: string
-  callbackHeaders: HeaderLists
   failureCallback: string
-  failureCallbackHeaders: HeaderLists
   flowControlKey: string
   flowControlValue: string
 }
@@ -49,9 +45,7 @@ export const NEW: Draft = {
   queue: '',
   labels: '',
   callback: '',
-  callbackHeaders: {},
   failureCallback: '',
-  failureCallbackHeaders: {},
   flowControlKey: '',
   flowControlValue: '',
 }
@@ -73,8 +67,7 @@ export function draftOf(schedule: Schedule): Draft {
     zone: zone || 'UTC',
     method: schedule.method,
     headers: headerRows(schedule.header),
-    body: schedule.bodyBase64 === undefined ? (schedule.body ?? '') : null,
-    bodyBase64: schedule.bodyBase64,
+    body: schedule.bodyBase64 !== undefined || isRedacted(schedule.body ?? '') ? null : (schedule.body ?? ''),
     retries: String(schedule.retries),
     retryDelay: schedule.retryDelayExpression ?? '',
     timeout: seconds(schedule.timeout),
@@ -83,17 +76,70 @@ export function draftOf(schedule: Schedule): Draft {
     queue: schedule.queueName ?? '',
     labels: schedule.labels?.join(', ') ?? '',
     callback: schedule.callback ?? '',
-    callbackHeaders: schedule.callbackHeader ?? {},
     failureCallback: schedule.failureCallback ?? '',
-    failureCallbackHeaders: schedule.failureCallbackHeader ?? {},
     flowControlKey: schedule.flowControlKey ?? '',
     flowControlValue: limits.filter(Boolean).join(', '),
   }
 }
 
 /** As it is sent to `POST /v2/schedules/{destination}`. */
-export function requestOf(draft: Draft): { headers: [string, string][]; body: Uint8Array<ArrayBuffer> | null } {
-  const said: [string, string][] = [
+export function requestOf(draft: Draft): { headers: Pair[]; body: Uint8Array<ArrayBuffer> | null } {
+  return {
+    headers: [...optionsOf(draft).filter(([, value]) => value !== ''), ...asForwarded(draft.headers)],
+    body: draft.body ? fromText(draft.body) : null,
+  }
+}
+
+/** As it is sent to `PATCH /v2/schedules/{id}`, and to its copy. */
+export interface Edit {
+  /** Undefined leaves it as it is. */
+  destination?: string
+  headers: Pair[]
+  body: Uint8Array<ArrayBuffer> | null
+}
+
+/** What was changed in the form, and nothing else: the server keeps what the form does not know of. */
+export function editOf(before: Draft, after: Draft): Edit {
+  const said: Pair[] = []
+  const unset: string[] = []
+  const change = (name: string, value: string) => (value === '' ? unset.push(name) : said.push([name, value]))
+
+  const was = new Map(optionsOf(before))
+  const changed = optionsOf(after).filter(([name, value]) => value !== was.get(name))
+  for (const [name, value] of changed) if (!name.startsWith(FLOW_CONTROL)) change(name, value)
+  // The key and its limits are only said together.
+  if (changed.some(([name]) => name.startsWith(FLOW_CONTROL))) {
+    for (const [name, value] of optionsOf(after)) if (name.startsWith(FLOW_CONTROL)) change(name, value)
+  }
+
+  const [had, has] = [valuesByName(before.headers), valuesByName(after.headers)]
+  for (const name of had.keys()) if (!has.has(name)) unset.push(`Upstash-Forward-${name}`)
+  for (const [name, values] of has) {
+    if (JSON.stringify(values) === JSON.stringify(had.get(name))) continue
+    for (const value of values) said.push([`Upstash-Forward-${name}`, value])
+  }
+
+  const newBody = after.body !== null && after.body !== before.body
+  if (newBody && after.body === '') unset.push('body')
+  return {
+    destination: after.destination.trim() === before.destination ? undefined : after.destination.trim(),
+    headers: unset.length > 0 ? [...said, ['Outrider-Unset', unset.join(', ')]] : said,
+    body: newBody && after.body ? fromText(after.body) : null,
+  }
+}
+
+/** A header that would be sent with a fingerprint for its value; undefined if none would. */
+export function redactedPart({ headers }: { headers: readonly Pair[] }): string | undefined {
+  return headers.find(([, value]) => isRedacted(value))?.[0].replace(/^Upstash-Forward-/, '')
+}
+
+type Pair = [name: string, value: string]
+
+const FLOW_CONTROL = 'Upstash-Flow-Control-'
+
+/** Every option that the form has a field for; an empty text says nothing. */
+const optionsOf = (draft: Draft): Pair[] =>
+  [
     ['Upstash-Schedule-Id', draft.scheduleId],
     ['Upstash-Cron', joinCron({ fields: draft.fields, zone: draft.zone === 'UTC' ? '' : draft.zone })],
     ['Upstash-Cron-Jitter', draft.jitter],
@@ -106,39 +152,16 @@ export function requestOf(draft: Draft): { headers: [string, string][]; body: Ui
     ['Upstash-Label', draft.labels],
     ['Upstash-Callback', draft.callback],
     ['Upstash-Failure-Callback', draft.failureCallback],
-    ['Upstash-Flow-Control-Key', draft.flowControlKey],
-    ['Upstash-Flow-Control-Value', draft.flowControlValue],
-  ]
-  const options = said
-    .map(([name, value]): [string, string] => [name, value.trim()])
-    .filter(([, value]) => value !== '')
-  return {
-    headers: [
-      ...options,
-      ...(draft.callback ? behind('Upstash-Callback-', draft.callbackHeaders) : []),
-      ...(draft.failureCallback ? behind('Upstash-Failure-Callback-', draft.failureCallbackHeaders) : []),
-      ...asForwarded(draft.headers),
-    ],
-    body: bodyOf(draft),
+    [`${FLOW_CONTROL}Key`, draft.flowControlKey],
+    [`${FLOW_CONTROL}Value`, draft.flowControlValue],
+  ].map(([name, value]): Pair => [name!, value!.trim()])
+
+/** Of headers that may come more than once: the values of each, by its name in lower case. */
+function valuesByName(rows: readonly HeaderRow[]): Map<string, string[]> {
+  const values = new Map<string, string[]>()
+  for (const row of rows) {
+    const name = row.name.trim().toLowerCase()
+    if (name) values.set(name, [...(values.get(name) ?? []), row.value.trim()])
   }
-}
-
-function bodyOf({ body, bodyBase64 }: Draft): Uint8Array<ArrayBuffer> | null {
-  if (body === null) return bodyBase64 === undefined ? null : fromBase64(bodyBase64)
-  return body === '' ? null : fromText(body)
-}
-
-const behind = (prefix: string, headers: HeaderLists) =>
-  headerRows(headers).map(({ name, value }): [string, string] => [`${prefix}Forward-${name}`, value])
-
-/** What of a draft is only a fingerprint, and would be sent as one; undefined if nothing is. */
-export function redactedPart(draft: Draft): string | undefined {
-  if (draft.body !== null && isRedacted(draft.body)) return 'The body'
-  const rows = [
-    ...draft.headers,
-    ...(draft.callback ? headerRows(draft.callbackHeaders) : []),
-    ...(draft.failureCallback ? headerRows(draft.failureCallbackHeaders) : []),
-  ]
-  const hidden = rows.find(({ value }) => isRedacted(value))
-  return hidden && `The header ${hidden.name}`
+  return values
 }

@@ -11,6 +11,7 @@ from outrider.administration.copying.digest import Digest
 from outrider.administration.copying.source import SqliteSource
 from outrider.administration.copying.tables import TABLES, Table
 from outrider.administration.copying.target import PostgresTarget, Progress
+from outrider.administration.databases import by_command
 from outrider.clock import SystemClock
 from outrider.database_url import PostgresUrl
 from outrider.domain.errors import Misconfigured
@@ -65,9 +66,22 @@ async def copy(path: Path, target_url: PostgresUrl, settings: Settings, report: 
         # Opened and closed: its schema is there then.
         await (await open_store(target_url, settings, serving=False)).close()
         async with PostgresTarget.connected(target_url) as target:
-            return await _copy(source, target, report)
+            finished = await _copy(source, target, report)
+        if not finished.was_finished:
+            await _remember(finished, target_url, settings)
+        return finished
     finally:
         await source.close()
+
+
+async def _remember(finished: Copy, target_url: PostgresUrl, settings: Settings) -> None:
+    """Have it in the audit log of the target, behind what that has from the source."""
+    store = await open_store(target_url, settings, serving=False)
+    try:
+        rows = sum(one.rows for one in finished.tables)
+        await store.record_change(by_command("database.copy", f"{rows} rows of a database file"))
+    finally:
+        await store.close()
 
 
 async def _copy(source: SqliteSource, target: PostgresTarget, report: Callable[[str, int], None]) -> Copy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from outrider.domain.audit import AuditEntry
+from outrider.domain.instant import Instant
 from outrider.store.relational.connection import Connection
 
 
@@ -12,6 +13,12 @@ async def record_change(connection: Connection, entry: AuditEntry) -> None:
     said = structs.asdict(entry)
     del said["id"]
     await connection.execute("insert_change", **said)
+
+
+async def last_change(connection: Connection, tenant: str, action: str) -> Instant | None:
+    """When."""
+    row = await connection.row("last_change", tenant=tenant, action=action)
+    return None if row is None else row[0]
 
 
 async def list_changes(connection: Connection, tenant: str | None, before: int | None, limit: int) -> list[AuditEntry]:

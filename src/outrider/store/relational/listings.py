@@ -33,8 +33,10 @@ LOGGED = Listing(
 _PROGRESS = {
     Progress.ACTIVE: f"m.state = '{MessageState.LEASED}'",
     Progress.RETRYING: f"m.state = '{MessageState.DUE}' AND m.retried > 0",
-    Progress.DELAYED: f"m.state = '{MessageState.DUE}' AND m.retried = 0",
-    Progress.WAITING: f"m.state = '{MessageState.HELD}'",
+    Progress.DELAYED: f"m.state = '{MessageState.DUE}' AND m.retried = 0 AND m.due_at > :now",
+    Progress.WAITING: (
+        f"m.state = '{MessageState.HELD}' OR (m.state = '{MessageState.DUE}' AND m.retried = 0 AND m.due_at <= :now)"
+    ),
 }
 """What `progress_of` says, of rows."""
 
@@ -57,19 +59,19 @@ def read_cursor(listing: Listing, cursor: str | None) -> Position[int] | None:
 
 
 async def list_messages(
-    connection: Connection, tenant: str, query: MessageQuery, after: Position[int] | None
+    connection: Connection, tenant: str, query: MessageQuery, after: Position[int] | None, now: Instant
 ) -> Page[MessageSummary]:
     """A page of unfinished messages, soonest due first."""
-    conditions = await _unfinished(connection, tenant, query)
+    conditions = await _unfinished(connection, tenant, query, now)
     page = await read_lines(
         connection, WAITING, conditions, after=after, latest_first=False, count=query.count, of=Line[int]
     )
     return await _summarised(connection, page)
 
 
-async def count_messages(connection: Connection, tenant: str, query: MessageQuery) -> Count:
+async def count_messages(connection: Connection, tenant: str, query: MessageQuery, now: Instant) -> Count:
     """How many there are among the first that a page may look at."""
-    conditions = await _unfinished(connection, tenant, query)
+    conditions = await _unfinished(connection, tenant, query, now)
     end = await bound_walk(connection, WAITING, conditions, latest_first=False)
     (number,) = await connection.read_composed(conditions.put_into("count_unfinished"), int, conditions.parameters)
     return Count(number, capped=end is not None)
@@ -86,11 +88,11 @@ async def list_logged(
     return await _summarised(connection, page)
 
 
-async def _unfinished(connection: Connection, tenant: str, query: MessageQuery) -> Conditions:
+async def _unfinished(connection: Connection, tenant: str, query: MessageQuery, now: Instant) -> Conditions:
     conditions = Conditions(connection, tenant, query.filter, time="m.created_at")
     if query.progress:
         wanted = " OR ".join(f"({_PROGRESS[progress]})" for progress in sorted(set(query.progress)))
-        conditions.require(f"({wanted})")
+        conditions.require(f"({wanted})", **({"now": now} if ":now" in wanted else {}))
     await narrow(connection, tenant, query.filter, conditions)
     return conditions
 

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from outrider.domain.errors import TooMany
 from outrider.domain.instant import Instant
 from outrider.domain.message import Message
-from outrider.domain.queue import Queue, free
+from outrider.domain.queue import Oldest, Queue, free
 from outrider.store.relational.connection import Connection, Row
 
 RELEASE_MOST = 500
@@ -42,6 +42,14 @@ class QueueRow(Struct, array_like=True, frozen=True):
             in_use=self.in_use,
             waiting=self.waiting,
         )
+
+
+class OldestRow(Struct, array_like=True, frozen=True):
+    """A queue's oldest message."""
+
+    name: str
+    id: str
+    created_at: Instant
 
 
 class Line:
@@ -195,6 +203,12 @@ async def get_queue(connection: Connection, tenant: str, name: str) -> Queue | N
 async def list_queues(connection: Connection, tenant: str) -> list[Queue]:
     """By name."""
     return [row.value() for row in await connection.read("queues_of_tenant", QueueRow, tenant=tenant)]
+
+
+async def oldest_in_queues(connection: Connection, tenant: str, name: str | None) -> dict[str, Oldest]:
+    """By name, of one or all."""
+    rows = await connection.read("oldest_in_queues", OldestRow, tenant=tenant, name=name)
+    return {row.name: Oldest(row.id, row.created_at) for row in rows}
 
 
 async def delete_queue(connection: Connection, tenant: str, name: str) -> bool:

@@ -14,7 +14,7 @@ from outrider.domain.hosts import EVERY_HOST, Hosts
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message, MessageState
 from outrider.domain.query import Clusters, Count, DeadLetterQuery, LogQuery, MessageFilter, MessageQuery, Page
-from outrider.domain.queue import Queue
+from outrider.domain.queue import Oldest, Queue
 from outrider.domain.schedule import Schedule
 from outrider.domain.settlement import Settlement
 from outrider.domain.status import Standing, StoreKind, StoreSize
@@ -142,12 +142,12 @@ class RelationalStore:
     async def get_message(self, tenant: str, message_id: str) -> Message | None:
         return await self._read(lambda connection: messages.get_message(connection, tenant, message_id))
 
-    async def list_messages(self, tenant: str, query: MessageQuery) -> Page[MessageSummary]:
+    async def list_messages(self, tenant: str, query: MessageQuery, now: Instant) -> Page[MessageSummary]:
         after = listings.read_cursor(listings.WAITING, query.cursor)
-        return await self._read(lambda connection: listings.list_messages(connection, tenant, query, after))
+        return await self._read(lambda connection: listings.list_messages(connection, tenant, query, after, now))
 
-    async def count_messages(self, tenant: str, query: MessageQuery) -> Count:
-        return await self._read(lambda connection: listings.count_messages(connection, tenant, query))
+    async def count_messages(self, tenant: str, query: MessageQuery, now: Instant) -> Count:
+        return await self._read(lambda connection: listings.count_messages(connection, tenant, query, now))
 
     async def make_due(self, tenant: str, message_id: str, now: Instant) -> bool:
         return await self._write(lambda connection: messages.make_due(connection, tenant, message_id, now))
@@ -213,6 +213,9 @@ class RelationalStore:
 
     async def list_queues(self, tenant: str) -> list[Queue]:
         return await self._read(lambda connection: queues.list_queues(connection, tenant))
+
+    async def oldest_in_queues(self, tenant: str, name: str | None = None) -> dict[str, Oldest]:
+        return await self._read(lambda connection: queues.oldest_in_queues(connection, tenant, name))
 
     async def delete_queue(self, tenant: str, name: str) -> bool:
         return await self._write(lambda connection: queues.delete_queue(connection, tenant, name))
@@ -371,6 +374,9 @@ class RelationalStore:
 
     async def record_change(self, entry: AuditEntry) -> None:
         await self._write(lambda connection: audit_log.record_change(connection, entry))
+
+    async def last_change(self, tenant: str, action: str) -> Instant | None:
+        return await self._read(lambda connection: audit_log.last_change(connection, tenant, action))
 
     async def list_changes(self, tenant: str | None, *, before: int | None, limit: int) -> list[AuditEntry]:
         return await self._read(lambda connection: audit_log.list_changes(connection, tenant, before, limit))

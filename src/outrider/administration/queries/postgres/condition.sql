@@ -35,3 +35,11 @@ SELECT value FROM facts WHERE name = $1
 -- name: forget_fact
 -- It may be said anew.
 DELETE FROM facts WHERE name = $1
+
+-- name: find_audit
+-- Whether there is an audit log.
+SELECT to_regclass('audit') IS NOT NULL
+
+-- name: record_change
+-- An entry of it.
+INSERT INTO audit (time, tenant, actor, hint, action, subject) VALUES ($1, $2, $3, $4, $5, $6)

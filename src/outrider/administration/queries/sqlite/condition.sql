@@ -14,3 +14,12 @@ SELECT value FROM facts WHERE name = :name
 -- name: forget_fact
 -- It may be said anew.
 DELETE FROM facts WHERE name = :name
+
+-- name: find_audit
+-- Whether there is an audit log.
+SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'audit'
+
+-- name: record_change
+-- An entry of it.
+INSERT INTO audit (time, tenant, actor, hint, action, subject)
+VALUES (:time, :tenant, :actor, :hint, :action, :subject)

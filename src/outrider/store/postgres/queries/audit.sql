@@ -12,6 +12,10 @@ SELECT id, time, tenant, actor, hint, action, subject FROM audit WHERE id < :bef
 SELECT id, time, tenant, actor, hint, action, subject FROM audit
 WHERE tenant = :tenant AND id < :before ORDER BY id DESC LIMIT :limit
 
+-- name: last_change
+-- When that was last done to a tenant.
+SELECT time FROM audit WHERE tenant = :tenant AND action = :action ORDER BY id DESC LIMIT 1
+
 -- name: purge_changes
 -- Changes that outlived the audit retention.
 DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE time < :before ORDER BY time LIMIT :limit)

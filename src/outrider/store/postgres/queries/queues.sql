@@ -20,6 +20,24 @@ SELECT coalesce(json_agg(json_build_array(
 )), '[]')::text
 FROM (SELECT * FROM queues WHERE tenant = :tenant ORDER BY name) AS found
 
+-- name: oldest_in_queues
+-- Of a tenant's queues, the named or all: as queues.OldestRow the message that was published first of those that stand
+-- in the line or hold a slot and are not finished.
+SELECT coalesce(json_agg(json_build_array(name, id, created_at)), '[]')::text FROM (
+  SELECT q.name, m.id, m.created_at
+  FROM (
+    SELECT
+      queues.name,
+      (SELECT message FROM gated WHERE line = queues.id ORDER BY message LIMIT 1) AS in_line,
+      (
+        SELECT g.message FROM gated AS g JOIN messages AS holder ON holder.seq = g.message
+        WHERE g.slot = queues.id AND g.slot > 0 AND holder.finished_at IS NULL ORDER BY g.message LIMIT 1
+      ) AS in_slot
+    FROM queues WHERE queues.tenant = :tenant AND (:name::text IS NULL OR queues.name = :name)
+  ) AS q
+  JOIN messages AS m ON m.seq = least(q.in_line, q.in_slot) AND m.finished_at IS NULL
+) AS oldest
+
 -- name: count_queues
 -- How many a tenant has.
 SELECT count(*) FROM queues WHERE tenant = :tenant

@@ -20,6 +20,24 @@ SELECT json_group_array(json_array(
 ))
 FROM (SELECT * FROM queues WHERE tenant = :tenant ORDER BY name)
 
+-- name: oldest_in_queues
+-- Of a tenant's queues, the named or all: as queues.OldestRow the message that was published first of those that stand
+-- in the line or hold a slot and are not finished.
+SELECT json_group_array(json_array(name, id, created_at)) FROM (
+  SELECT q.name, m.id, m.created_at
+  FROM (
+    SELECT
+      queues.name,
+      (SELECT message FROM gated WHERE line = queues.id ORDER BY message LIMIT 1) AS in_line,
+      (
+        SELECT g.message FROM gated AS g JOIN messages AS holder ON holder.seq = g.message
+        WHERE g.slot = queues.id AND g.slot > 0 AND holder.finished_at IS NULL ORDER BY g.message LIMIT 1
+      ) AS in_slot
+    FROM queues WHERE queues.tenant = :tenant AND (:name IS NULL OR queues.name = :name)
+  ) AS q
+  JOIN messages AS m ON m.seq = min(coalesce(q.in_line, q.in_slot), coalesce(q.in_slot, q.in_line))
+)
+
 -- name: count_queues
 -- How many a tenant has.
 SELECT count(*) FROM queues WHERE tenant = :tenant

@@ -1,17 +1,12 @@
 -- name: status_of_unfinished
--- How many unfinished messages of a tenant, at most so many, and of them active, retrying, delayed and waiting; since
--- when the first of them is due.
-SELECT
-  count(*),
-  coalesce(sum(state = 'leased'), 0),
-  coalesce(sum(state = 'due' AND retried > 0), 0),
-  coalesce(sum(state = 'due' AND retried = 0 AND due_at > :now), 0),
-  coalesce(sum(state = 'held' OR (state = 'due' AND retried = 0 AND due_at <= :now)), 0),
-  min(due_at) FILTER (WHERE state = 'due' AND due_at <= :now)
+-- Of a tenant's unfinished messages, at most so many: how many there are in each state, attempted before or not, due or
+-- not, and when the first of them falls due.
+SELECT state, retried > 0 AS attempted, due_at <= :now AS is_due, count(*), min(due_at)
 FROM (
   SELECT state, retried, due_at FROM messages INDEXED BY messages_of_tenant
   WHERE tenant = :tenant AND finished_at IS NULL LIMIT :limit
 )
+GROUP BY 1, 2, 3
 
 -- name: due_since
 -- A message that is due since then.
