@@ -7,7 +7,7 @@ from outrider.domain.errors import Malformed
 from outrider.domain.limits import Limits
 from outrider.domain.schedule import Schedule
 from outrider.wire.options import default_options, parse_options
-from outrider.wire.present import redacted
+from outrider.wire.redaction import redacted
 from outrider.wire.schedules import present_created, present_schedule
 
 NOW = 1_800_000_000_000  # 2027-01-15 08:00:00 UTC

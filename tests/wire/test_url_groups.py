@@ -8,7 +8,7 @@ from msgspec import structs
 from outrider.domain.errors import Malformed
 from outrider.domain.limits import Limits
 from outrider.domain.url_group import Endpoint, EndpointMatch, UrlGroup
-from outrider.wire.present import redacted
+from outrider.wire.redaction import redacted
 from outrider.wire.url_groups import (
     parse_added_endpoints,
     parse_group_defaults,

@@ -1,21 +1,19 @@
 """What clients are shown: plain dicts, in the field names of protocol sections 6 to 8.
 
-Everything goes through the message's redaction here; what is delivered never does.
+Everything goes through the message's redaction (`redaction.py`); what is delivered never does.
 """
 
 from __future__ import annotations
-
-import base64
-import hashlib
 
 from outrider.domain.attempt import Response
 from outrider.domain.event import EventKind
 from outrider.domain.instant import Instant
 from outrider.domain.message import DeadLetter, Message, MessageState, Progress, progress_of
-from outrider.domain.options import Callback, DeliveryOptions, Headers
+from outrider.domain.options import DeliveryOptions
 from outrider.domain.query import Count, DeadLetterCluster
 from outrider.ports import LogEntry, MessageSummary
 from outrider.wire.names import by_name
+from outrider.wire.redaction import shown_base64, shown_body, shown_callback_headers, shown_headers, text_or_base64
 from outrider.wire.schema import (
     FLOW_CONTROL,
     HEADERS,
@@ -65,7 +63,7 @@ def present_entry(entry: LogEntry, *, trim_body: bool = False) -> Presented:
     options = message.options
     response = event.response
     response_header = None if response is None else by_name(response.headers)
-    response_body = {} if response is None or trim_body else _text_or_base64("responseBody", response.body)
+    response_body = {} if response is None or trim_body else text_or_base64("responseBody", response.body)
     return without_none(
         {
             "time": event.time,
@@ -76,7 +74,7 @@ def present_entry(entry: LogEntry, *, trim_body: bool = False) -> Presented:
             "nextDeliveryTime": event.next_delivery_at,
             **_origin(message),
             "header": shown_headers(options.headers, options),
-            "body": None if trim_body else _body_base64(message.body, options),
+            "body": None if trim_body else shown_base64(message.body, options),
             "method": options.method,
             "timeout": options.timeout_ms,
             "maxRetries": options.retries,
@@ -163,40 +161,6 @@ def state_of(message: Message) -> str:
             return "RETRY" if message.retried else "CREATED"
 
 
-def redacted(original: bytes) -> str:
-    """What stands in place of a hidden value: equal values stay recognisable as equal."""
-    return f"REDACTED:{hashlib.sha256(original).hexdigest()}"
-
-
-def shown_headers(headers: Headers, options: DeliveryOptions) -> dict[str, list[str]] | None:
-    """Headers by name, the hidden ones redacted; None if there are none."""
-    redaction = options.redaction
-    if redaction.all_headers or redaction.headers:
-        headers = tuple(
-            (name, redacted(value.encode("latin-1", "replace"))) if redaction.hides_header(name) else (name, value)
-            for name, value in headers
-        )
-    return by_name(headers) or None
-
-
-def shown_callback_headers(callback: Callback | None, source: DeliveryOptions) -> dict[str, list[str]] | None:
-    """A callback's headers, hidden where it or its source hides them."""
-    if callback is None:
-        return None
-    kept = tuple(
-        (name, redacted(value.encode("latin-1", "replace"))) if source.redaction.hides_header(name) else (name, value)
-        for name, value in callback.options.headers
-    )
-    return shown_headers(kept, callback.options)
-
-
-def shown_body(body: bytes, options: DeliveryOptions) -> dict[str, str]:
-    """The body as `body` if it is UTF-8, else as `bodyBase64`; redacted if hidden, absent if empty."""
-    if options.redaction.body:
-        return {"body": redacted(body)}
-    return _text_or_base64("body", body) if body else {}
-
-
 def labels_of(options: DeliveryOptions) -> Presented:
     """`label` is the first of `labels`."""
     return {"label": options.labels[0], "labels": list(options.labels)} if options.labels else {}
@@ -264,27 +228,14 @@ def _line_of(summary: MessageSummary) -> Presented:
     }
 
 
-def _body_base64(body: bytes, options: DeliveryOptions) -> str | None:
-    if options.redaction.body:
-        return base64.b64encode(redacted(body).encode()).decode()
-    return base64.b64encode(body).decode() if body else None
-
-
 def _shown_response(response: Response | None) -> Presented:
     if response is None:
         return {"responseStatus": 0}
     return {
         "responseStatus": response.status,
         "responseHeader": by_name(response.headers),
-        **_text_or_base64("responseBody", response.body),
+        **text_or_base64("responseBody", response.body),
     }
-
-
-def _text_or_base64(name: str, value: bytes) -> dict[str, str]:
-    try:
-        return {name: value.decode()}
-    except UnicodeDecodeError:
-        return {f"{name}Base64": base64.b64encode(value).decode()}
 
 
 _STATES = tuple(kind.value for kind in EventKind)

@@ -11,7 +11,8 @@ from outrider.ports import OutgoingRequest
 from outrider.wire.cron import CRON
 from outrider.wire.names import by_name
 from outrider.wire.outgoing import OF_EACH_ATTEMPT
-from outrider.wire.present import Presented, flow_control_of, labels_of, redacted, without_none
+from outrider.wire.present import Presented, flow_control_of, labels_of, without_none
+from outrider.wire.redaction import redacted_value
 from outrider.wire.schema import FLOW_CONTROL, HEADERS, LABELS, SECONDS, TIME_MS, integer, list_of, text, thing
 
 EACH_TIME = "made anew for each attempt"
@@ -62,7 +63,7 @@ def _shown(message: Message, request: OutgoingRequest, secret: set[str]) -> list
         if lower in OF_EACH_ATTEMPT:
             shown.append((name, EACH_TIME))
         elif lower in secret or (lower in own and redaction.hides_header(name)):
-            shown.append((name, redacted(value.encode("latin-1", "replace"))))
+            shown.append((name, redacted_value(value)))
         else:
             shown.append((name, value))
     return shown

@@ -15,7 +15,7 @@ from outrider.wire.names import as_header_value, canonical_name, has_control_cha
 from outrider.wire.option_table import PREFIX
 from outrider.wire.options import OF_A_CONNECTION
 from outrider.wire.outgoing import OF_STANDARD_WEBHOOKS, OURS
-from outrider.wire.present import redacted
+from outrider.wire.redaction import redacted_value
 from outrider.wire.schema import TIME_MS, map_of, text, thing
 
 MOST_HEADERS = 32
@@ -70,7 +70,7 @@ def present_profile(profile: Profile) -> dict[str, object]:
     """The names of the headers, and of each value its hash."""
     return {
         "host": profile.host,
-        "headers": {name: redacted(value.encode("latin-1")) for name, value in profile.headers},
+        "headers": {name: redacted_value(value) for name, value in profile.headers},
         "updatedAt": profile.updated_at,
     }
 

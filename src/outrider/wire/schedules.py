@@ -18,11 +18,9 @@ from outrider.wire.present import (
     flow_control_of,
     labels_of,
     seconds,
-    shown_body,
-    shown_callback_headers,
-    shown_headers,
     without_none,
 )
+from outrider.wire.redaction import shown_body, shown_callback_headers, shown_headers
 from outrider.wire.schema import (
     FLOW_CONTROL,
     HEADERS,

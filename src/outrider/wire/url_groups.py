@@ -18,7 +18,7 @@ from outrider.wire.health import ENDPOINT_HEALTH, present_health
 from outrider.wire.names import LONGEST_NAME, by_name, canonical_name, has_control_characters, quoted
 from outrider.wire.option_table import PREFIX
 from outrider.wire.options import parse_options
-from outrider.wire.present import redacted
+from outrider.wire.redaction import redacted_value
 from outrider.wire.schema import HEADERS, TIME_MS, URL, Schema, either, list_of, map_of, text, thing
 
 T = TypeVar("T")
@@ -163,7 +163,7 @@ def _check_default(name: str) -> None:
 def _shown(group: UrlGroup) -> Headers:
     source = group.defaults.redaction
     return tuple(
-        (name, redacted(value.encode("latin-1", "replace")) if _hidden(name, group.defaults, source) else value)
+        (name, redacted_value(value) if _hidden(name, group.defaults, source) else value)
         for name, value in group.default_headers
     )
 
