@@ -33,10 +33,10 @@ def answer_after(world, url: str, ms: int) -> None:
     world.destinations.behave(url, behave)
 
 
-async def publish_many(world, url: str, count: int) -> None:
-    """In one go, without retries."""
+async def publish_many(world, url: str, count: int, *, retries: int = 0) -> None:
+    """In one go."""
     for start in range(0, count, 500):
-        requests = [world.request(url, retries=0) for _ in range(min(500, count - start))]
+        requests = [world.request(url, retries=retries) for _ in range(min(500, count - start))]
         await world.engine.publisher.publish_batch(requests)
 
 
@@ -153,6 +153,22 @@ async def test_host_that_refuses_is_attempted_more_and_more_seldom_until_it_answ
     answer_after(world, "https://dead.example/", 0)
     await world.clock.advance(1_500)
     assert calls_to(world, "dead") == 1_000, "one answers, and no other rests any more"
+
+
+async def test_retries_of_a_host_that_is_left_out_of_claims_cause_none(make_world, monkeypatch):
+    world = await make_world(max_in_flight=100, max_in_flight_per_host=20)
+    refuse(world, "https://dead.example/")
+    await publish_many(world, "https://dead.example/", 1_000, retries=3)
+    claims, claim_due = [], world.store.claim_due
+
+    async def counted(*asked, **said):
+        claims.append(said)
+        return await claim_due(*asked, **said)
+
+    monkeypatch.setattr(world.store, "claim_due", counted)
+    await world.clock.advance(20_000)
+    assert calls_to(world, "dead") > 200
+    assert len(claims) < calls_to(world, "dead") / 4
 
 
 async def test_host_that_refuses_for_a_moment_is_soon_attempted_again(make_world):

@@ -120,14 +120,14 @@ class _Value(Generic[V]):
     value: V
     since: int
     until: float = math.inf
-    is_open: bool = True
+    answered: float = math.inf
 
 
 class History(Generic[V]):
     """The values that a setting had, or may have had, while requests that change it were on their way."""
 
     def __init__(self, value: V) -> None:
-        self._values = [_Value(value, 0, is_open=False)]
+        self._values = [_Value(value, 0, answered=0)]
 
     def ask(self, value: V, now: int) -> _Value[V]:
         """A request for this value is sent."""
@@ -135,10 +135,10 @@ class History(Generic[V]):
         return self._values[-1]
 
     def granted(self, asked: _Value[V], now: int) -> None:
-        """It was answered well: what was settled before it was sent is over."""
-        asked.is_open = False
+        """It was answered well: what was answered before it was sent is over; of two at once, either may be the later."""
+        asked.answered = now
         for value in self._values:
-            if value is not asked and not value.is_open and value.since <= asked.since:
+            if value is not asked and value.answered <= asked.since:
                 value.until = min(value.until, now)
 
     def refused(self, asked: _Value[V]) -> None:

@@ -143,7 +143,12 @@ class Dispatcher:
     def settled(self, settlement: Settlement) -> None:
         """The store has carried it out: a retry is due in time, and what waited for this message may be due now."""
         message = settlement.message
-        if settlement.state is MessageState.DUE and settlement.due_at is not None:
+        if (
+            settlement.state is MessageState.DUE
+            and settlement.due_at is not None
+            # Else it is claimed for again when one of its places is free; this message still has its own.
+            and not self._window.is_left_out(message.host)
+        ):
             self.expect(settlement.due_at)
         if message.options.flow_control is not None or (
             settlement.state.finished and (message.queue is not None or message.callback_of is not None)

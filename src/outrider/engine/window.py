@@ -146,6 +146,10 @@ class Window:
             self._claimed = Hosts.but(*left_out)
         return self._claimed
 
+    def is_left_out(self, name: str) -> bool:
+        """Whether the latest claim was not for the host; a release that gives it room says so."""
+        return name not in self._claimed
+
     def room_for_claim(self) -> int:
         """How many places one claim may fill: half of what is left, for nobody knows whose messages it will bring."""
         held = self._holding()
