@@ -38,6 +38,9 @@ export const isNothing = ({ accepted, delivered, failed, deadLettered }: Figures
 export const isUnused = ({ inFlight, deadLetters, schedules }: Status) =>
   Object.values(inFlight).every((count) => count === 0) && deadLetters === 0 && schedules === 0
 
+/** Figures, and when they were asked for: they count what was known then. */
+export type Read = Activity & { readAt: number }
+
 export interface Rates {
   times: number[]
   accepted: number[]
