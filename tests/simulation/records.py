@@ -135,7 +135,7 @@ class History(Generic[V]):
         return self._values[-1]
 
     def granted(self, asked: _Value[V], now: int) -> None:
-        """It was answered well: what was answered before it was sent is over; of two at once, either may be the later."""
+        """It was answered well: what was answered before it was sent is over. Of two at once, either may be later."""
         asked.answered = now
         for value in self._values:
             if value is not asked and value.answered <= asked.since:
