@@ -48,17 +48,14 @@ export interface Rates {
   failed: number[]
 }
 
-/** So long ago something happened that is among the figures by now: they are added up, and read, a little later. */
-const LAG_MS = 2 * SECOND
-
 /**
- * Of the last step only a part may be over and counted: its rate is of that part, lest every line end in a fall; of too
- * short a part there is none.
+ * Of the last step only a part may be over: its rate is of that part, and of too short a part there is none. `now` is
+ * when the figures were asked for: later than that nothing is counted.
  */
 export function rates({ points, step, to }: Activity, now: number): Rates {
   const shown: Rates = { times: [], accepted: [], delivered: [], failed: [] }
   for (const point of points) {
-    const ms = Math.min(step, to - point.time, now - LAG_MS - point.time)
+    const ms = Math.min(step, Math.min(to, now) - point.time)
     if (ms < Math.min(step, Math.max(SECOND, step / 4))) continue
     shown.times.push(point.time)
     for (const name of ['accepted', 'delivered', 'failed'] as const) shown[name].push((point[name] * SECOND) / ms)
