@@ -10,7 +10,7 @@ import sys
 import urllib.request
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 THEMES = ("light", "dark")
 
@@ -92,12 +92,15 @@ def test_no_rate_is_told_before_there_is_one(console, account, ledger, place):
     publish(account, ledger.url(place))
     ledger.wait_for(place)
     console.page.add_init_script(SILENT)
-    nothing = {"accepted": 0, "delivered": 0, "failed": 0, "deadLettered": 0}
-    unknown = {"from": 0, "to": 1, "step": 1000, "points": [], "totals": nothing}
-    console.page.route("**/v2/activity?*points=240*", lambda route: route.fulfill(json=unknown))
+    console.page.route("**/v2/activity?*points=240*", answer_without_points)
     console.open("overview")
     now = console.page.get_by_role("list", name="Right now").get_by_role("listitem")
     expect(now.filter(has_text="Accepted")).to_contain_text("\u2013")
+
+
+def answer_without_points(route: Route) -> None:
+    answer = route.fetch()
+    route.fulfill(response=answer, json={**answer.json(), "points": []})
 
 
 def test_figures_follow_what_happens(busy, account, ledger, place):

@@ -107,7 +107,7 @@ NEEDS = {
     ("GET", "/v2/activity"): "read",
     ("GET", "/v2/status"): "read",
     ("GET", "/v2/audit"): "full",
-    ("GET", "/v2/keys"): "full",
+    ("GET", "/v2/keys"): "read",
     ("POST", "/v2/keys/rotate"): "change",
     ("POST", "/v2/rotate"): "change",
     ("GET", "/v2/tokens"): "read",

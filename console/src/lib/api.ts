@@ -379,7 +379,6 @@ export interface SigningKeys {
   rotatedAt?: number
 }
 
-/** Who may only read is refused. */
 export const getKeys = (signal?: AbortSignal) => get<SigningKeys>('/v2/keys', undefined, signal)
 export const rotateKeys = () => call<SigningKeys>('POST', '/v2/keys/rotate')
 export const listTokens = (signal?: AbortSignal) => get<{ tokens: Token[] }>('/v2/tokens', undefined, signal)

@@ -44,7 +44,7 @@ KEYS = thing(
 _ROTATE = Operation("Make the next key the current one, and a fresh one the next.", KEYS)
 
 ROUTES = (
-    Route("GET", "/v2/keys", show, Needs.FULL, Operation("The keys that sign deliveries.", KEYS)),
+    Route("GET", "/v2/keys", show, Needs.READ, Operation("The keys that sign deliveries.", KEYS)),
     Route("POST", "/v2/keys/rotate", rotate, Needs.CHANGE, _ROTATE),
     Route("POST", "/v2/rotate", rotate, Needs.CHANGE, _ROTATE),
 )
