@@ -76,11 +76,7 @@ def test_rates_are_there_before_the_first_pulse(console, account, ledger, place)
     for _ in range(5):
         publish(account, ledger.url(place))
     ledger.wait_for(place, 5)
-    console.page.wait_for_function(
-        "async () => (await (await fetch('/v2/activity?points=1')).json()).totals.delivered === 5"
-    )
-    # A second is remembered once it is two seconds old.
-    console.page.wait_for_function("since => Date.now() > since + 3000", arg=console.page.evaluate("Date.now()"))
+    wait_until_counted(console, 5)
     console.page.add_init_script(SILENT)
     console.open("overview")
     now = console.page.get_by_role("list", name="Right now").get_by_role("listitem")
@@ -91,11 +87,21 @@ def test_rates_are_there_before_the_first_pulse(console, account, ledger, place)
 def test_no_rate_is_told_before_there_is_one(console, account, ledger, place):
     publish(account, ledger.url(place))
     ledger.wait_for(place)
+    wait_until_counted(console, 1)
     console.page.add_init_script(SILENT)
-    console.page.route("**/v2/activity?*points=240*", answer_without_points)
+    console.page.route(re.compile(r"/v2/activity\?.*points=240"), answer_without_points)
     console.open("overview")
     now = console.page.get_by_role("list", name="Right now").get_by_role("listitem")
     expect(now.filter(has_text="Accepted")).to_contain_text("\u2013")
+
+
+def wait_until_counted(console, delivered: int) -> None:
+    console.page.wait_for_function(
+        "async wanted => (await (await fetch('/v2/activity?points=1')).json()).totals.delivered === wanted",
+        arg=delivered,
+    )
+    # A second is remembered once it is two seconds old.
+    console.page.wait_for_function("since => Date.now() > since + 3000", arg=console.page.evaluate("Date.now()"))
 
 
 def answer_without_points(route: Route) -> None:
