@@ -7,7 +7,8 @@ import { STATES } from '../../lib/states.ts'
 export const FILTERS: readonly Filter[] = [
   {
     name: 'state',
-    label: 'State',
+    // Of a message's entries, not of the message: one that was retried and has arrived is among the retrying ones.
+    label: 'Has entry',
     options: [
       ...ENTRY_STATES.map((state) => ({ value: state as string, label: STATES[state].label })),
       { value: 'IN_PROGRESS', label: 'In progress' },
