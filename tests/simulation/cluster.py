@@ -181,7 +181,6 @@ class Cluster:
             if plan.is_cluster
             else WallClock(self.loop, ahead_ms)
         )
-        self.model.clocks.append(clock)
         sender = NodeSender(self._network, process, clock)
         observer = NodeObserver(process, self.model)
         return Node(self.loop, plan, process, store=store, clock=clock, sender=sender, observer=observer)

@@ -73,7 +73,6 @@ class Model:
         self.keys: dict[str, KeyRule] = {}
         self.schedules: dict[str, ScheduleRule] = {}
         self.profiles: dict[str, ProfileRule] = {}
-        self.clocks: list[WallClock] = []
         self.retention = Retention(plan)
         self._troubles = 0
         self._trouble_ended = 0
@@ -315,12 +314,8 @@ class Model:
         self._check_lease(record, attempt)
         if retried > record.message.options.retries:
             self.violate("too many retries", record.name, f"r{retried} of {record.message.options.retries}")
-        latest = clock.latest
-        if record.message.queue is not None or record.message.options.flow_control is not None:
-            # A node may have found that its time had come, and a gate have held it until another node let it through.
-            latest = max(each.latest for each in self.clocks)
-        if latest < record.due:
-            self.violate("too early", record.name, f"r{retried} begins {record.due - latest} ms before it is due")
+        if clock.latest < record.due:
+            self.violate("too early", record.name, f"r{retried} begins {record.due - clock.latest} ms before it is due")
         if attempt.is_legitimate:
             self._check_gates(record, attempt)
             self._check_late(record, clock)
