@@ -63,6 +63,12 @@ async def version_of_database(url: str) -> int:
         return await postgres.version_of(connection)
 
 
+async def leased_in_database(url: str) -> set[str]:
+    """The ids of the messages in flight on any node."""
+    async with _connected(url) as connection:
+        return {id_ for (id_,) in await connection.fetch("SELECT id FROM messages WHERE lease IS NOT NULL")}
+
+
 _COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_name = $1"
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shutil
 import sqlite3
 from dataclasses import dataclass
 
 import pytest
 from tests.e2e.load import REQUESTS_EACH, Account, Load
+from tests.e2e.stored import stored_in
 
 SEED = 20_250_101
 QUEUES = 8
@@ -121,20 +121,3 @@ async def crash_once(server, ledger, load, moment):
     cycle = Cycle(len(leased), account.repeated.total(), sum(account.turns.values()), resumed_at - server.started_at)
     assert cycle.delivering_after_s <= DELIVERING_WITHIN_S
     return cycle
-
-
-def stored_in(server):
-    """The ids of the messages stored and of those in flight.
-
-    They are read off a copy: opening the files would change what the next start finds.
-    """
-    copy = server.data / "copy"
-    copy.mkdir()
-    for file in server.data.glob(server.database.name + "*"):
-        shutil.copy(file, copy)
-    with sqlite3.connect(copy / server.database.name) as database:
-        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        leases = dict(database.execute("SELECT id, lease FROM messages"))
-    database.close()
-    shutil.rmtree(copy)
-    return set(leases), {message_id for message_id, lease in leases.items() if lease is not None}

@@ -186,7 +186,7 @@ async def test_attempts_that_rest_delay_no_stop(make_world):
     world = await make_world()
     refuse(world, "https://dead.example/")
     await publish_many(world, "https://dead.example/", 10)
-    await world.clock.advance(10)
+    await world.rest()
     assert calls_to(world, "dead") == world.engine.dispatcher.in_flight == 10
     now = world.clock.now()
     await world.engine.drain(30_000)
