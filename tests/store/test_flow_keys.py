@@ -123,6 +123,27 @@ class TestKeyGate:
         await settle(store, second)
         assert ids(await claim(store)) == [first.id]
 
+    async def test_retry_that_was_held_keeps_its_time_whatever_clock_lets_it_through(self, store):
+        first, second = keyed(2, parallelism=1, retries=3, retry_delay="50")
+        await add(store, [first, second])
+        await settle(store, first, outcome=refused())
+        assert ids(await claim(store)) == [second.id]
+        assert await claim(store, NOW + 50) == []
+        assert await states(store, first) == [HELD]
+        await settle(store, second, now=NOW + 20)  # by a node whose clock is behind
+        assert ids(await claim(store, NOW + 49)) == []
+        assert ids(await claim(store, NOW + 50)) == [first.id]
+
+    async def test_delayed_message_that_was_made_due_and_then_held_waits_for_no_time_again(self, store):
+        running, delayed = keyed(2, parallelism=1)
+        delayed = structs.replace(delayed, state=DUE, lease=None, due_at=NOW + MINUTE, not_before=NOW + MINUTE)
+        await add(store, [running, delayed])
+        assert await store.make_due(TENANT, delayed.id, NOW + 10)
+        assert await claim(store, NOW + 10) == []
+        assert await states(store, delayed) == [HELD]
+        await settle(store, running, now=NOW + 20)
+        assert ids(await claim(store, NOW + 20)) == [delayed.id]
+
     async def test_retries_count_in_the_rate(self, store):
         (message,) = keyed(1, rate=2, retries=5, retry_delay="0")
         await add(store, [message])

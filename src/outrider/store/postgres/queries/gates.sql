@@ -48,7 +48,7 @@ UPDATE messages SET state = 'held', lease = NULL WHERE seq = ANY(:messages::bigi
 
 -- name: let_through
 -- Messages that a gate held back are due, now or when they were to be.
-UPDATE messages SET state = 'due', due_at = greatest(not_before, :now)
+UPDATE messages SET state = 'due', due_at = greatest(due_at, :now)
 WHERE seq = ANY(:messages::bigint[]) AND finished_at IS NULL
 
 -- name: slot_holders

@@ -17,7 +17,7 @@ UPDATE messages SET state = 'held', lease = NULL WHERE seq IN (SELECT value FROM
 
 -- name: let_through
 -- Messages that a gate held back are due, now or when they were to be.
-UPDATE messages SET state = 'due', due_at = max(not_before, :now) WHERE seq IN (SELECT value FROM json_each(:messages))
+UPDATE messages SET state = 'due', due_at = max(due_at, :now) WHERE seq IN (SELECT value FROM json_each(:messages))
 
 -- name: slot_holders
 -- Which of these messages hold a slot: [id, seq].
