@@ -39,14 +39,9 @@ SELECT json_group_array(seq) FROM (
 
 -- name: find_lanes
 -- The earliest message of each tenant at each host, due now or later, of those after one: [tenant, host, due_at].
--- Within a step, a comparison of rows would use the index for the tenant alone.
+-- A comparison of rows would use the index for the tenant alone, and walk all that waits in the lanes before.
 WITH RECURSIVE fronts (seq, tenant, host, due_at) AS (
-  SELECT * FROM (
-    SELECT seq, tenant, host, due_at FROM messages
-    WHERE state = 'due' AND (tenant, host) > (:tenant, :host)
-    ORDER BY tenant, host, due_at, seq
-    LIMIT 1
-  )
+  SELECT NULL, :tenant, :host, NULL
   UNION ALL
   SELECT next.seq, next.tenant, next.host, next.due_at
   FROM fronts CROSS JOIN messages AS next ON next.seq = coalesce(
@@ -59,9 +54,9 @@ WITH RECURSIVE fronts (seq, tenant, host, due_at) AS (
       ORDER BY m.tenant, m.host, m.due_at, m.seq
       LIMIT 1)
   )
-  LIMIT :most
+  LIMIT :most + 1
 )
-SELECT json_group_array(json_array(tenant, host, due_at)) FROM fronts
+SELECT json_group_array(json_array(tenant, host, due_at)) FROM fronts WHERE seq IS NOT NULL
 
 -- name: due_in_lanes
 -- The earliest due messages of each of these [tenant, host], as turns.Candidate, but for those already taken.
