@@ -69,15 +69,15 @@ SELECT coalesce(json_agg(seq), '[]')::text FROM (
 -- name: find_lanes
 -- The earliest message of each tenant at each host, due now or later, of those after one: [tenant, host, due_at].
 WITH RECURSIVE fronts AS (
-  (SELECT tenant, host, due_at, 1 AS number FROM messages
-    WHERE state = 'due' AND finished_at IS NULL AND (tenant, host) > (:tenant::text, :host::text)
+  (SELECT tenant, host, due_at, 1 AS number FROM messages_unfinished
+    WHERE state = 'due' AND (tenant, host) > (:tenant::text, :host::text)
     ORDER BY tenant, host, due_at, seq
     LIMIT 1)
   UNION ALL
   SELECT next.tenant, next.host, next.due_at, fronts.number + 1
   FROM fronts CROSS JOIN LATERAL (
-    SELECT m.tenant, m.host, m.due_at FROM messages AS m
-    WHERE m.state = 'due' AND m.finished_at IS NULL AND (m.tenant, m.host) > (fronts.tenant, fronts.host)
+    SELECT m.tenant, m.host, m.due_at FROM messages_unfinished AS m
+    WHERE m.state = 'due' AND (m.tenant, m.host) > (fronts.tenant, fronts.host)
     ORDER BY m.tenant, m.host, m.due_at, m.seq
     LIMIT 1
   ) AS next
@@ -111,8 +111,8 @@ SELECT coalesce(json_agg(seq), '[]')::text FROM (
 
 -- name: next_due_at
 -- When the next is due, of all hosts but these or of these alone.
-SELECT due_at FROM messages
-WHERE state = 'due' AND finished_at IS NULL AND (host = ANY(:hosts::text[])) = :are_all::boolean
+SELECT due_at FROM messages_unfinished
+WHERE state = 'due' AND (host = ANY(:hosts::text[])) = :are_all::boolean
 ORDER BY due_at, seq
 LIMIT 1
 
