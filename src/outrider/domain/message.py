@@ -135,13 +135,16 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     error: str
 
 
+@lru_cache(maxsize=1024)
 def host_of(url: str) -> str:
     """The authority of a URL without user info, lower-case."""
-    # By hand: urlsplit took 2.3 µs for a URL that it had not seen lately, instead of 0.4.
+    # By hand: urlsplit took 2.3 µs for a URL that it had not seen lately, instead of 0.4. Kept: a message's is asked
+    # for eight times on its way, which cost 4 µs.
     authority = url.partition("://")[2].partition("/")[0].partition("?")[0].partition("#")[0]
     return authority.rpartition("@")[2].lower()
 
 
+@lru_cache(maxsize=1024)
 def path_of(url: str) -> str:
     """The path of a URL without its query, `/` for a bare origin."""
     return urlsplit(url).path or "/"
