@@ -216,6 +216,47 @@ class TestPause:
         assert world.engine.dispatcher.in_flight == 0
 
 
+class TestLateBeat:
+    """A beat that the store has carried out, and whose answer comes when most of the lease is over."""
+
+    @pytest.fixture
+    def answered(self, world, monkeypatch) -> asyncio.Event:
+        """Once it is set, the first node's beats are answered; the store has had them before."""
+        beat, answered = world.store.beat, asyncio.Event()
+
+        async def beat_late(node, *asked):
+            granted = await beat(node, *asked)
+            if node == "node_1":
+                await answered.wait()
+            return granted
+
+        monkeypatch.setattr(world.store, "beat", beat_late)
+        return answered
+
+    async def test_is_followed_by_the_next_before_the_lease_is_over(self, world, answered):
+        await world.clock.advance(BEAT_MS)
+        await world.clock.advance(LEASE_MS - SECOND_MS)
+        answered.set()
+        await world.rest()
+        await world.clock.advance(SECOND_MS)
+        assert world.engine.membership.holds(world.clock.now())
+
+    async def test_repeats_no_attempt_that_has_begun_since(self, world, answered):
+        answered.set()
+        await world.clock.advance(SECOND_MS)
+        await world.join_node()
+        await world.clock.advance(GRACE_MS)
+        answered.clear()
+        await world.clock.advance(SECOND_MS)
+        await world.clock.advance(LEASE_MS - SECOND_MS // 2)
+        answered.set()
+        world.destinations.hang(URL)
+        await world.publish()
+        await world.clock.advance(FOUND_DEAD_MS)
+        assert len(world.destinations.calls) == 1
+        assert world.node.id == "node_1"
+
+
 class TestOutage:
     async def test_outage_that_is_longer_than_the_lease_makes_nobody_strike_others_off(self, world):
         await world.join_node()

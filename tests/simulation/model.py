@@ -146,7 +146,8 @@ class Model:
             publish.records.append(record)
         if message.queue is not None:
             queue = run_now(self.truth.get_queue(self.tenant, message.queue))
-            self.queues[message.queue].stored(record, made_at=queue.created_at)
+            # What is deleted in the transaction that stores the message leaves it in a line of its own.
+            self.queues[message.queue].stored(record, made_at=queue.created_at if queue else record.committed)
         if message.state is MessageState.LEASED:
             record.leases[process.name] = self._loop.ms
         if message.schedule_id is not None and source is None:

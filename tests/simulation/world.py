@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 from unittest import mock
 
 from tests.simulation.chance import Chance, seeded_ids
@@ -54,10 +55,10 @@ class Result:
 def run(seed: int) -> Result:
     """Run a seed to its end, or to the first promise that is broken."""
     loop = VirtualLoop()
-    loop.set_exception_handler(lambda *_: None)
     plan = plan_of(seed)
     with seeded_ids(seed), mock.patch.object(outrider.clock, "RECHECK_MS", plan.scale.recheck_ms):
         world = World(loop, plan)
+        loop.set_exception_handler(world.failed)
         try:
             loop.run_until_complete(world.run())
         except Stuck as stuck:
@@ -104,6 +105,11 @@ class World:
         self.database.troubled = self._is_troubled
         self.ended_at = 0
         self._set_up(Directory(truth, WallClock(loop), BOX))
+
+    def failed(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Something was raised in a call of the loop, so in the simulation itself; tasks that fail are the node's."""
+        if "handle" in context:
+            self.model.violate("simulation", "itself", repr(context["exception"]))
 
     def _set_up(self, directory: Directory) -> None:
         tenant, _ = run_now(directory.create_tenant("acme"))

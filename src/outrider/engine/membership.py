@@ -78,10 +78,16 @@ class Membership:
 
         `changed` is called when more or something else may be attempted: the lease runs again, the id is
         another one, or leases were ended.
+
+        Beats are counted from when they were asked for, as the lease is. One that is answered late, by a slow
+        store or to a process that was paused, is followed by the next at once.
         """
+        asked_at = self._clock.now()
         while True:
             wait_ms = min(RETRY_STORE_MS, self._beat_ms) if self._failing else self._beat_ms
-            await self._clock.sleep_until(self._clock.now() + wait_ms)
+            # A clock that was set back must not lengthen the wait.
+            await self._clock.sleep_until(min(asked_at, self._clock.now()) + wait_ms)
+            asked_at = self._clock.now()
             try:
                 await self.beat(changed)
             except Unavailable as failure:
