@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from tests.browser.chromium import FLAGS, program
 from tests.browser.console import Console
 from tests.browser.shop import Shop
@@ -14,6 +14,7 @@ from tests.e2e.server_process import ServerProcess
 
 WIDTH, HEIGHT = 1280, 800
 PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +28,11 @@ def ledger() -> Iterator[Ledger]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory) -> Iterator[ServerProcess]:
     """A server that this process's tests share; each uses an account of its own."""
-    server = ServerProcess(tmp_path_factory.mktemp("console"), "serve").start()
-    yield server
-    server.stop()
+    server = ServerProcess(tmp_path_factory.mktemp("console"), "serve")
+    try:
+        yield server.start()
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="module")

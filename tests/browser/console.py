@@ -26,6 +26,17 @@ SCREENS = {
 }
 """Every screen: its path under /console, and its heading."""
 
+OPENING = ("logs", "in-flight", "dead-letters", "schedules", "queues", "url-groups", "flow-control")
+"""Those with a list whose rows open a panel."""
+
+SILENT = """
+window.EventSource = class extends EventTarget {
+  constructor() { super(); globalThis.beginEvents = () => this.onopen() }
+  close() {}
+}
+"""
+"""Events that begin when a test says so, and tell nothing."""
+
 NOTE_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
@@ -74,7 +85,14 @@ class Console:
     def arrived(self, screen: str) -> Console:
         expect(self.heading(SCREENS[screen])).to_be_visible()
         expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
+        expect(self.page.get_by_text("Loading…", exact=True)).to_have_count(0)
         return self
+
+    def panel(self) -> Locator:
+        """What is open beside the list, once it shows what it is about."""
+        details = self.page.get_by_role("region", name=re.compile(", details$"))
+        expect(details).not_to_be_empty()
+        return self.page.locator("section").filter(has=details)
 
     def heading(self, name: str) -> Locator:
         return self.page.get_by_role("heading", name=name, exact=True, level=1)

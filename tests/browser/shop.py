@@ -69,4 +69,6 @@ class Shop:
             Upstash_Cron="CRON_TZ=Europe/Berlin 30 7 * * 1-5",
             Upstash_Schedule_Id=SCHEDULE,
         )
+        for path, count in ((HEALTHY, 4), (BROKEN, 4)):
+            self.ledger.wait_for(f"/{self.account.name}{path}", count)
         return self

@@ -49,7 +49,7 @@ def test_skipping_to_the_content(console):
     console.open("logs")
     console.page.keyboard.press("Tab")
     console.page.keyboard.press("Enter")
-    assert console.page.evaluate("document.activeElement.closest('main') !== null")
+    expect(console.page.get_by_role("main")).to_be_focused()
 
 
 def test_rows_are_walked_opened_selected_and_left(console, shop):

@@ -28,6 +28,7 @@ def opened(console: Console, path: str) -> Locator:
 
 def test_message_appears_within_a_second_without_a_reload(console, shop):
     console.open("logs")
+    expect(console.page.get_by_text("Live", exact=True)).to_be_visible()
     shop.publish(HEALTHY, Upstash_Label="live")
     expect(console.page.get_by_role("row").filter(has_text=HEALTHY)).to_be_visible(timeout=1_000)
 
@@ -39,6 +40,7 @@ def test_body_is_shown_as_text_whatever_is_in_it(console, shop):
     console.page.get_by_role("row").filter(has_text=HEALTHY).click()
     console.page.get_by_role("tab", name="Request").click()
     expect(console.page.get_by_text("onerror=")).to_be_visible()
+    expect(console.page.locator("[onerror]")).to_have_count(0)
     assert "owned" not in console.page.title()
 
 

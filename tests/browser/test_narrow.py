@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.console import SCREENS, Console
+from tests.browser.console import OPENING, SCREENS, Console
 
 WIDTHS = (360, 768)
 
@@ -24,15 +24,12 @@ def test_nobody_scrolls_sideways(tab, busy_shop, screen):
         assert console.page.evaluate(SIDEWAYS) == [], f"{width} px"
 
 
-@pytest.mark.parametrize("screen", ["logs", "dead-letters", "schedules", "queues", "url-groups", "flow-control"])
+@pytest.mark.parametrize("screen", OPENING)
 def test_panel_fits(tab, busy_shop, screen):
     console: Console = tab().sign_in(busy_shop.account.token)
     console.page.set_viewport_size({"width": WIDTHS[0], "height": 740})
     console.open(screen)
     console.page.get_by_role("grid").get_by_role("link").first.click()
-    panel = console.page.locator("main section[aria-label]").filter(
-        has=console.page.get_by_role("button", name="Close")
-    )
-    expect(panel).to_be_visible()
+    expect(console.panel().get_by_role("button", name="Close")).to_be_visible()
     expect(console.page.locator("[aria-busy=true]")).to_have_count(0)
     assert console.page.evaluate(SIDEWAYS) == []

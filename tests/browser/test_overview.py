@@ -11,8 +11,10 @@ import urllib.request
 
 import pytest
 from playwright.sync_api import Route, expect
+from tests.browser.console import SILENT
 
 THEMES = ("light", "dark")
+BY_SECOND = re.compile(r"/v2/activity\?.*points=240")
 
 
 def publish(account, destination, **options):
@@ -43,6 +45,16 @@ def busy(console, account, ledger, place):
     return console
 
 
+@pytest.fixture
+def still(busy):
+    """The same overview, which stays as it was read: what is chosen on a chart moves with no new point."""
+    expect(busy.page.get_by_role("meter", name="5xx")).to_have_attribute("aria-valuenow", "1")
+    busy.page.add_init_script(SILENT)
+    busy.open("overview", "?range=15m")
+    expect(busy.page.get_by_role("heading", name="Messages a second")).to_be_visible()
+    return busy
+
+
 def test_first_message_is_sent_by_the_code_that_is_shown(console, account, ledger, place):
     page = console.page
     expect(page.get_by_role("heading", name="Send the first message")).to_be_visible()
@@ -63,23 +75,40 @@ def test_first_message_is_sent_by_the_code_that_is_shown(console, account, ledge
     expect(page.get_by_role("list", name="Right now")).to_contain_text("Accepted")
 
 
-SILENT = """
-window.EventSource = class extends EventTarget {
-  constructor() { super(); setTimeout(() => this.onopen?.()) }
-  close() {}
+UNTIL_COUNTED = """
+async (wanted) => {
+  for (;;) {
+    const { totals } = await (await fetch('/v2/activity?points=1')).json()
+    if (totals.delivered === wanted) return
+  }
 }
 """
-"""Events that begin, and tell nothing yet."""
+
+UNTIL_REMEMBERED = """
+async (wanted) => {
+  for (;;) {
+    const { points, to } = await (await fetch(`/v2/activity?from=${Date.now() - 120_000}&points=240`)).json()
+    const lately = points.filter(({ time }) => time <= to - 3000).slice(-8)
+    const sum = (name) => lately.reduce((sum, one) => sum + one[name], 0)
+    if (sum('accepted') >= wanted && sum('delivered') >= wanted) return
+  }
+}
+"""
+"""Until so many are of the last ten seconds that the overview remembers, and will be for two more."""
 
 
 def test_rates_are_there_before_the_first_pulse(console, account, ledger, place):
-    for _ in range(5):
-        publish(account, ledger.url(place))
-    ledger.wait_for(place, 5)
-    wait_until_counted(console, 5)
+    publish(account, ledger.url(place))
+    console.page.evaluate(UNTIL_COUNTED, 1)
     console.page.add_init_script(SILENT)
     console.open("overview")
     now = console.page.get_by_role("list", name="Right now").get_by_role("listitem")
+    for label in ("Accepted", "Delivered"):
+        expect(now.filter(has_text=label)).to_contain_text("\u2013")
+    for _ in range(3):
+        publish(account, ledger.url(place))
+    console.page.evaluate(UNTIL_REMEMBERED, 3)
+    console.page.evaluate("beginEvents()")
     for label in ("Accepted", "Delivered"):
         expect(now.filter(has_text=label)).to_contain_text(re.compile(r"\d\.\d+\s*/ s"))
 
@@ -87,21 +116,15 @@ def test_rates_are_there_before_the_first_pulse(console, account, ledger, place)
 def test_no_rate_is_told_before_there_is_one(console, account, ledger, place):
     publish(account, ledger.url(place))
     ledger.wait_for(place)
-    wait_until_counted(console, 1)
+    console.page.evaluate(UNTIL_COUNTED, 1)
     console.page.add_init_script(SILENT)
-    console.page.route(re.compile(r"/v2/activity\?.*points=240"), answer_without_points)
+    console.page.route(BY_SECOND, answer_without_points)
     console.open("overview")
+    with console.page.expect_response(BY_SECOND) as remembered:
+        console.page.evaluate("beginEvents()")
+    remembered.value.finished()
     now = console.page.get_by_role("list", name="Right now").get_by_role("listitem")
     expect(now.filter(has_text="Accepted")).to_contain_text("\u2013")
-
-
-def wait_until_counted(console, delivered: int) -> None:
-    console.page.wait_for_function(
-        "async wanted => (await (await fetch('/v2/activity?points=1')).json()).totals.delivered === wanted",
-        arg=delivered,
-    )
-    # A second is remembered once it is two seconds old.
-    console.page.wait_for_function("since => Date.now() > since + 3000", arg=console.page.evaluate("Date.now()"))
 
 
 def answer_without_points(route: Route) -> None:
@@ -118,29 +141,30 @@ def test_figures_follow_what_happens(busy, account, ledger, place):
     expect(errors.get_by_role("meter", name="5xx")).to_have_attribute("aria-valuenow", "2")
 
 
-def test_spike_leads_to_the_logs_of_its_time(busy):
-    page = busy.page
+def test_spike_leads_to_the_logs_of_its_time(still):
+    page = still.page
     page.get_by_role("button", name="Show Errors by kind as a table").click()
     table = page.get_by_role("region", name="Errors by kind, table")
     row = table.get_by_role("row").filter(has=page.get_by_role("cell", name=re.compile("^[1-9]")))
     row.first.get_by_role("button").click()
-    busy.arrived("logs")
+    still.arrived("logs")
     assert re.search(r"[?&]state=FAILED&fromDate=\d+&toDate=\d+", page.url)
 
 
-def test_press_on_the_chart_leads_there_too(busy):
-    plot = busy.page.get_by_role("region", name="Messages a second").locator(".u-over")
+def test_press_on_the_chart_leads_there_too(still):
+    plot = still.page.get_by_role("region", name="Messages a second").locator(".u-over")
     box = plot.bounding_box()
-    busy.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
-    busy.arrived("logs")
-    assert re.search(r"[?&]fromDate=\d+&toDate=\d+", busy.page.url)
+    still.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    still.arrived("logs")
+    assert re.search(r"[?&]fromDate=\d+&toDate=\d+", still.page.url)
 
 
-def test_range_and_zoom_are_part_of_the_link(busy):
-    page = busy.page
+def test_range_and_zoom_are_part_of_the_link(still):
+    page = still.page
     page.get_by_role("button", name="6 h", exact=True).click()
     expect(page).to_have_url(re.compile(r"\?range=6h$"))
     expect(page.get_by_role("heading", name="The last 6 h")).to_be_visible()
+    expect(page.get_by_text("Each point is 5 min")).to_be_visible()
 
     plot = page.get_by_role("region", name="Messages a second").locator(".u-over")
     box = plot.bounding_box()
@@ -155,8 +179,8 @@ def test_range_and_zoom_are_part_of_the_link(busy):
     expect(page.get_by_role("heading", name="The last 1 h")).to_be_visible()
 
 
-def test_chart_is_zoomed_by_keys(busy):
-    page = busy.page
+def test_chart_is_zoomed_by_keys(still):
+    page = still.page
     shown = re.compile(r"\?from=(\d+)&to=(\d+)$")
     chart = page.get_by_role("slider", name="Messages a second")
     chart.focus()

@@ -41,8 +41,8 @@ def test_paused_queue_grows_and_is_worked_off_once_resumed(console, shop):
 
 def test_parallelism_in_use_is_shown(console, shop):
     shop.breaks("/invoices", delay_s=5)
-    enqueue(shop, 2)
     console.open("queues")
+    enqueue(shop, 2)
     expect(row(console).get_by_text("1 of 1")).to_be_visible()
 
 

@@ -41,13 +41,16 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory) -> Iterator[ServerProcess]:
     """A development server with the demonstration's messages."""
-    server = ServerProcess(tmp_path_factory.mktemp("shown")).start()
-    demo = outrider("demo", "--url", server.url, "--rate", "20")
+    server = ServerProcess(tmp_path_factory.mktemp("shown"))
     try:
-        yield server
+        server.start()
+        demo = outrider("demo", "--url", server.url, "--rate", "20")
+        try:
+            yield server
+        finally:
+            demo.terminate()
+            demo.communicate(timeout=30)
     finally:
-        demo.terminate()
-        demo.communicate(timeout=30)
         server.stop()
 
 

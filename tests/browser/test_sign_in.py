@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from playwright.sync_api import expect
 from tests.e2e.server_process import run_outrider
@@ -46,6 +44,7 @@ def test_who_follows_a_link_signed_out_comes_to_it_signed_in(tab, account):
 
 
 def test_signing_out_ends_the_session(console):
+    console.expected.add(401)  # what the overview was still asking for
     console.page.get_by_role("button", name="Sign out").click()
     expect(console.page.get_by_label("Token", exact=True)).to_be_visible()
     assert not console.page.context.cookies()
@@ -71,11 +70,14 @@ def test_pages_come_with_the_policy_that_allows_no_foreign_script(tab, path):
 
 def test_first_paint_within_a_second_and_150_kilobytes(tab, account):
     console = tab()
-    sizes = []
-    console.page.on("requestfinished", lambda request: sizes.append(request.sizes()["responseBodySize"]))
+    finished = []
+
+    def note(request):  # its size is asked for later: here, nothing would wait for the answer
+        finished.append(request)
+
+    console.page.on("requestfinished", note)
     console.sign_in(account.token)
     console.open("logs")
-    painted = console.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    assert painted < 1000
-    assert sum(sizes) < 150_000
-    assert re.match(r"\d", str(painted))
+    painted = console.page.wait_for_function("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+    assert painted.json_value() < 1000
+    assert 10_000 < sum(request.sizes()["responseBodySize"] for request in finished) < 150_000

@@ -86,6 +86,8 @@ class Live {
     source.onopen = () => {
       this.#stopPolling()
       this.state = 'live'
+      // What was read before may have changed since, untold.
+      this.#tell()
       void this.#remember()
     }
     source.onerror = () => {
