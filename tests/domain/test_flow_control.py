@@ -200,6 +200,14 @@ def test_clock_a_little_behind_is_still_in_the_window():
     assert opens_at(state, NOW - 50) == NOW + MINUTE_MS
 
 
+@pytest.mark.parametrize("late_ms", [SECOND_MS, 20 * SECOND_MS])
+def test_start_that_comes_late_to_the_store_begins_no_window_of_its_own(late_ms):
+    state = start(key(rate=2, period_ms=SECOND_MS), NOW)
+    state = start(state, NOW - late_ms)
+    assert (state.window_started_at, state.window_count) == (NOW, 2)
+    assert budget(state, NOW - late_ms) == budget(state, NOW + 1) == 0
+
+
 def test_clock_set_back_beyond_a_period_stalls_nothing():
     state = start(key(rate=2, period_ms=MINUTE_MS), NOW, 2)
     back = NOW - HOUR_MS

@@ -67,6 +67,14 @@ class TestKeyGate:
         assert ids(await claim(store, NOW + MINUTE)) == ids(messages[2:4])
         assert await store.next_due_at() == NOW + 2 * MINUTE
 
+    async def test_what_comes_late_to_the_store_begins_no_window(self, store):
+        *first, late, last = keyed(4, rate=2, period_ms=1000)
+        assert await add(store, first, NOW + 5000) == [LEASED, LEASED]
+        assert await add(store, [late], NOW) == [HELD]
+        assert await add(store, [last], NOW + 5001) == [HELD]
+        assert await claim(store, NOW + 5999) == []
+        assert ids(await claim(store, NOW + 6000)) == ids([late, last])
+
     async def test_what_is_admitted_is_not_asked_again(self, store):
         messages = keyed(2, rate=1)
         await add(store, messages)

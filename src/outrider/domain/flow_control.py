@@ -26,8 +26,11 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
-from outrider.domain.instant import SECOND_MS, Instant
+from outrider.domain.instant import MINUTE_MS, SECOND_MS, Instant
 from outrider.domain.options import FlowControl
+
+LATEST_MS = MINUTE_MS
+"""By so much at most the store carries out what it is asked after the moment for which it is asked."""
 
 
 class KeyState(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -184,8 +187,9 @@ def reset(state: KeyState) -> KeyState:
 def _window_runs(state: KeyState, now: Instant) -> bool:
     """Whether the last window has not ended.
 
-    The clocks of nodes differ a little, so `now` may lie before the beginning; but where it does by
-    a whole period, a clock has been set back, and nothing may wait for the lost time to come again.
+    The clocks of nodes differ a little, and some of what they ask comes late to the store, so `now` may lie before the
+    beginning: that is no new window, or the rate would be exceeded. But where it does by a whole period, and by more
+    than anything comes late, a clock has been set back, and nothing may wait for the lost time to come again.
     """
     began = state.window_started_at
-    return began is not None and began - state.period_ms < now < began + state.period_ms
+    return began is not None and began - max(state.period_ms, LATEST_MS) < now < began + state.period_ms
