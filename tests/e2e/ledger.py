@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-PATIENCE_S = 15.0
+PATIENCE_S = 45.0
 """How long a test waits for something that should happen soon."""
 
 BACKLOG = 1024

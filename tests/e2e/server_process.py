@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-START_S = 20.0
+START_S = 60.0
 STOP_S = 40.0
 POLL_S = 0.02
 
