@@ -8,6 +8,7 @@ from qstash import AsyncQStash, QStash
 from tests.e2e.account import Account, open_account
 from tests.e2e.ledger import Ledger
 from tests.e2e.server_process import ServerProcess
+from tests.e2e.settable_clock import SettableClock
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +63,12 @@ async def async_qstash(account) -> AsyncIterator[AsyncQStash]:
     client = AsyncQStash(account.token, base_url=account.url, retry=False)
     yield client
     await client.http._client.aclose()
+
+
+@pytest.fixture
+def clock(tmp_path) -> SettableClock:
+    """A wall clock for servers that are started with `prefix=clock.prefix`."""
+    return SettableClock(tmp_path / "clock")
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ class Listener:
         address = ip_address(connected.getsockname()[0])
         called = str(getattr(address, "ipv4_mapped", None) or address)
         with connected, contextlib.suppress(OSError):
-            connected.settimeout(5)
+            connected.settimeout(60)
             request = connected.recv(65536)
             path = request.split(b" ")[1].decode() if request.count(b" ") > 1 else ""
             self.reached[called, path] += 1
@@ -180,7 +180,7 @@ def _in_path(url: str) -> str:
 def isolate(folder: Path) -> None:
     """All addresses lead to this machine, and names are looked up at 127.0.0.1."""
     names = folder / "resolv.conf"
-    names.write_text("nameserver 127.0.0.1\noptions timeout:2\n")
+    names.write_text("nameserver 127.0.0.1\noptions timeout:20\n")
     for command in (
         "ip link set lo up",
         # The resolver asks for no addresses of a family of which the machine has none but loopback.

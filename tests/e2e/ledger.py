@@ -49,7 +49,8 @@ class Received:
 class Rule:
     """How requests to a path are answered.
 
-    `times` bounds how many; None answers all. With `attempts`, a message's later attempts are answered 200.
+    `times` bounds how many; None answers all. With `attempts`, a message's later attempts are answered 200. What is
+    `held` is not answered before that is set.
     """
 
     status: int = 200
@@ -58,6 +59,7 @@ class Rule:
     delay_s: float = 0.0
     times: int | None = None
     attempts: int | None = None
+    held: asyncio.Event | None = None
 
 
 class Ledger:
@@ -98,6 +100,12 @@ class Ledger:
         with self._changed:
             self._rules.setdefault(path, []).append(Rule(**rule))
         return self.url(path)
+
+    def hold(self, path: str, **rule) -> Callable[[], object]:
+        """Add a rule for a path that answers nobody before what this returns is called."""
+        held = asyncio.Event()
+        self.answer(path, held=held, **rule)
+        return lambda: self._loop.call_soon_threadsafe(held.set)
 
     def requests(self, path: str | None = None, *, message_id: str | None = None) -> list[Received]:
         """What was received: all of it, at a path (query left out), of a message."""
@@ -161,6 +169,8 @@ class Ledger:
             rule = self._rule(received)
             self._received.append(received)
             self._changed.notify_all()
+        if rule.held:
+            await rule.held.wait()
         if rule.delay_s:
             await asyncio.sleep(rule.delay_s)
         return web.Response(status=rule.status, headers=rule.headers, body=rule.body)

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 _AHEAD_NS = struct.Struct("q")
-_MINUTE_NS = 60_000_000_000
+_SECOND_NS = 1_000_000_000
+_MINUTE_NS = 60 * _SECOND_NS
 
 
 class SettableClock:
@@ -35,9 +36,16 @@ class SettableClock:
         """What a command line begins with whose process goes by this clock."""
         return sys.executable, "-m", __name__, str(self._file)
 
+    def skip(self, seconds: int) -> None:
+        """Set it forward, or back."""
+        self._skip_ns(seconds * _SECOND_NS)
+
     def skip_to_next_minute(self) -> None:
         """Set it forward by less than a minute."""
-        self._ahead_ns += _MINUTE_NS - (time.time_ns() + self._ahead_ns) % _MINUTE_NS
+        self._skip_ns(_MINUTE_NS - (time.time_ns() + self._ahead_ns) % _MINUTE_NS)
+
+    def _skip_ns(self, ns: int) -> None:
+        self._ahead_ns += ns
         self._write()
 
     def _write(self) -> None:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import time
 
 import pytest
 from qstash.log import LogState
+from tests.e2e.ledger import PATIENCE_S
 
 
 def gaps(received):
     return [later.at - earlier.at for earlier, later in itertools.pairwise(received)]
+
+
+def wait_for_state(qstash, message_id, state):
+    deadline = time.monotonic() + PATIENCE_S
+    while not qstash.log.list(filter={"message_id": message_id, "state": state}).logs:
+        assert time.monotonic() < deadline, f"{message_id} is not {state}"
 
 
 def test_refused_message_is_retried_by_its_expression(qstash, ledger, place):
@@ -142,14 +150,16 @@ def test_failing_callback_is_retried_with_its_sources_retries(qstash, ledger, pl
     )
     received = ledger.wait_for(place + "/callback", 2)
     assert [one.retried for one in received] == [0, 1]
+    wait_for_state(qstash, received[0].message_id, LogState.FAILED)
+    ledger.wait_for(message_id=qstash.message.publish(url=ledger.url(place + "/later")).message_id)
     assert ledger.requests(place + "/none") == []
 
 
 def test_message_that_is_cancelled_between_attempts_is_not_attempted_again(qstash, ledger, place):
     url = ledger.answer(place, status=500)
-    sent = qstash.message.publish(url=url, retries=3, retry_delay="1000", callback=ledger.url(place + "/told"))
+    sent = qstash.message.publish(url=url, retries=3, retry_delay="4000", callback=ledger.url(place + "/told"))
     ledger.wait_for(place + "/told")
     qstash.message.cancel(sent.message_id)
-    later = qstash.message.publish(url=ledger.url(place + "/later"), delay=2)
+    later = qstash.message.publish(url=ledger.url(place + "/later"), delay=5)
     ledger.wait_for(message_id=later.message_id)
     assert len(ledger.requests(place)) == 1

@@ -81,9 +81,10 @@ def test_the_first_start_prints_a_link_and_the_command_line_more(start_server):
 
 def test_without_the_console_there_is_neither_a_link_nor_a_page(start_server):
     server = start_server("dev", "--no-console")
-    assert "Console: " not in server.output
     assert server.get("/console") == 404
     assert server.get("/readyz") == 200
+    assert server.terminate() == 0
+    assert "Console: " not in server.output
 
 
 def test_a_session_holds_on_every_worker_and_a_link_signs_in_once_among_them(start_server):

@@ -101,7 +101,7 @@ def fill(server, ledger, place):
     by_key = [publish(server, ledger.url(f"{place}/keyed"), **keyed) for _ in range(5)]
     for path, count in (("/done", 22), ("/callback", 1), ("/failed", 1), ("/once", 1)):
         ledger.wait_for(place + path, count)
-    later = publish(server, ledger.url(f"{place}/later"), b"later " * 50_000, Upstash_Delay="1h")
+    later = publish(server, ledger.url(f"{place}/later"), b"later " * 50_000, Upstash_Delay="1d")
     return {"dead": dead, "first": first, "line": in_line, "key": by_key, "later": later}
 
 
@@ -112,12 +112,13 @@ def wait_until_settled(server, deliveries):
         assert time.monotonic() < deadline, "not everything was settled"
 
 
-def test_everything_goes_on_from_the_copy(start_server, ledger, place, target):
-    server = start_server("serve")
+def test_everything_goes_on_from_the_copy(start_server, clock, ledger, place, target):
+    clock.skip(-3600)  # what is to wait for an hour by it is due at once by the clock of the database
+    server = start_server("serve", prefix=clock.prefix)
     waiting = fill(server, ledger, place)
     wait_until_settled(server, deliveries=26)
     before = everything(server)
-    soon = publish(server, ledger.url(f"{place}/soon"), b"soon", Upstash_Delay="3s")
+    soon = publish(server, ledger.url(f"{place}/soon"), b"soon", Upstash_Delay="1h")
     assert server.terminate() == 0
     assert ledger.requests(f"{place}/soon") == []
 
@@ -206,15 +207,18 @@ def make_one(number, tenant):
     return make_message(tenant=tenant.id, body=body)
 
 
-async def wait_for_rows(target, table, rows, process):
-    """Return when so many rows of a table are copied, and the copy goes on."""
+async def kill_at_rows(target, table, rows, process):
+    """Kill a copy when so many rows of a table are there, while it cannot count more."""
     connection = await asyncpg.connect(target)
     try:
         while process.poll() is None:
             with contextlib.suppress(asyncpg.UndefinedTableError):
-                copied = await connection.fetchval("SELECT rows FROM copies WHERE name = $1", table)
-                if (copied or 0) >= rows:
-                    return
+                async with connection.transaction():
+                    query = "SELECT rows FROM copies WHERE name = $1 FOR UPDATE"
+                    if (await connection.fetchval(query, table) or 0) >= rows:
+                        process.kill()
+                        process.wait()
+                        return
         raise AssertionError(f"the copy ended before {rows} rows of {table} were there:\n{process.stderr.read()}")
     finally:
         await connection.close()
@@ -241,8 +245,7 @@ def copy_with_kills(data, target, kills):
     for table, rows in kills:
         process = outrider("copy", "--from", f"sqlite:{data}/outrider.db", "--to", target)
         with process:
-            asyncio.run(wait_for_rows(target, table, rows, process))
-            process.kill()
+            asyncio.run(kill_at_rows(target, table, rows, process))
     refused = outrider("serve", "--port", "0", "--data", str(data), environ={"OUTRIDER_DATABASE": target})
     assert "is unfinished" in refused.communicate(timeout=COPY_S)[1]
     assert refused.returncode == 2

@@ -25,6 +25,8 @@ LEASE = ("--node-lease", "2s")
 """So short that the dead are missed soon. Where nobody dies it would be too short: a busy machine may stop any node
 for two seconds, and then another rightly does its work again.
 """
+LONG_LEASE = ("--node-lease", "60s")
+"""Where nobody dies: longer than a busy machine stops a node, or the database is away."""
 
 TIMEOUT_S = 110.0
 RESUMED_WITHIN_S = 5.0
@@ -171,7 +173,7 @@ async def test_killed_and_paused_nodes_lose_nothing_and_late_ones_are_fenced(
 
 async def test_database_that_crashes_costs_no_message_and_no_attempt(start_nodes, ledger, place, postgres_of_its_own):
     url = postgres_of_its_own.create_database("crash")
-    nodes = start_nodes(2, url)
+    nodes = start_nodes(2, url, *LONG_LEASE)
     fleet = Fleet(nodes, ledger, place, 400)
     async with asyncio.timeout(TIMEOUT_S), asyncio.TaskGroup() as group:
         publishing = group.create_task(fleet.publish())
@@ -200,7 +202,7 @@ async def test_database_that_crashes_costs_no_message_and_no_attempt(start_nodes
 async def test_cut_connections_cost_no_message_and_no_attempt(start_nodes, ledger, place, postgres_of_its_own):
     postgres_of_its_own.create_database("cuts")
     with TcpProxy(postgres_of_its_own.port) as proxy:
-        nodes = start_nodes(2, postgres_of_its_own.url("cuts", port=proxy.port))
+        nodes = start_nodes(2, postgres_of_its_own.url("cuts", port=proxy.port), *LONG_LEASE)
         fleet = Fleet(nodes, ledger, place, 400)
         async with asyncio.timeout(TIMEOUT_S), asyncio.TaskGroup() as group:
             publishing = group.create_task(fleet.publish())

@@ -83,10 +83,11 @@ def test_tenant_set_by_the_command_line_is_signed_so_within_seconds(server, acco
     set_default(server, account, "--standard-webhooks")
     began = time.monotonic()
     while True:
+        published = time.monotonic()
         (received,) = ledger.wait_for(message_id=publish(account, ledger.url(place)))
         if received.header("webhook-signature"):
             break
-        assert time.monotonic() - began < IN_FORCE_WITHIN_S
+        assert published - began < IN_FORCE_WITHIN_S
     verify(secrets_of(account)[0], received)
     declined = publish(account, ledger.url(place), Upstash_Standard_Webhooks="false")
     assert ledger.wait_for(message_id=declined)[0].header("webhook-signature") is None

@@ -39,11 +39,12 @@ def publish(server, destination, body, **headers):
 def test_server_whose_files_cannot_grow_refuses_and_recovers(start_server, ledger, place):
     server = start_server("serve")
     _, most = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
-    parked = publish(server, ledger.url(place + "/parked"), b"x", **{"Upstash-Delay": "1s"})
-    slow = ledger.answer(place + "/slow", delay_s=0.5)
+    answer_slow, slow = ledger.hold(place + "/slow"), ledger.url(place + "/slow")
     _, in_flight = publish(server, slow, b"x", **{"Upstash-Callback": ledger.url(place + "/callback")})
     ledger.wait_for(place + "/slow")
+    parked = publish(server, ledger.url(place + "/parked"), b"x", **{"Upstash-Delay": "2s"})
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1, most))
+    answer_slow()
     refused = [publish(server, ledger.url(place + "/refused"), b"x") for _ in range(5)]
     assert refused == [(503, None)] * 5
     server.wait_for_status("/readyz", 503)
@@ -82,11 +83,11 @@ def small_disk(tmp_path):
     return prefix
 
 
-def test_full_disk_refuses_and_recovers(start_server, small_disk, ledger, place):
-    server = start_server("serve", prefix=small_disk)
+def test_full_disk_refuses_and_recovers(start_server, small_disk, clock, ledger, place):
+    server = start_server("serve", prefix=(*small_disk, *clock.prefix))
     accepted, body = [], os.urandom(64 * 1024)
     for _ in range(200):
-        status, message_id = publish(server, ledger.url(place), body, **{"Upstash-Delay": "3s"})
+        status, message_id = publish(server, ledger.url(place), body, **{"Upstash-Delay": "30s"})
         if status != 200:
             break
         accepted.append(message_id)
@@ -97,6 +98,7 @@ def test_full_disk_refuses_and_recovers(start_server, small_disk, ledger, place)
     status, message_id = publish(server, ledger.url(place), b"room")
     assert status == 200
     accepted.append(message_id)
+    clock.skip(30)
     received = ledger.wait_for(place, len(accepted), timeout_s=30)
     assert sorted(one.message_id for one in received) == sorted(accepted)
     began = time.monotonic()
