@@ -13,7 +13,14 @@ class LoopTime:
 
     def __init__(self, loop: asyncio.AbstractEventLoop):
         self._real, self._ahead_s = loop.time, 0.0
-        loop.time = lambda: self._real() + self._ahead_s
+        loop.time = self.now
+
+    def now(self) -> float:
+        return self._real() + self._ahead_s
+
+    async def advance_to(self, instant: float) -> None:
+        """As `advance`, however much time has passed by itself."""
+        await self.advance(max(0.0, instant - self.now()))
 
     async def advance(self, seconds: float) -> None:
         """Return when what is due has been called, and what came of that."""

@@ -14,8 +14,10 @@ from outrider.supervisor import Supervisor
 def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 
+served, serves = os.pipe()
+
 class Watcher:
-    def serving(self): say("serving")
+    def serving(self): say("serving"), os.write(serves, b"!")
     def lost(self, number, process, ending, cpu_seconds): say("lost", number, ending)
     def failed(self, number, sentence): say("failed", number, sentence)
     def stopping(self): say("stopping")
@@ -28,15 +30,18 @@ def stop_parent():
 
 def wait_for_word(seat):
     return seat._parent.recv(1)
+
+def wait_until_serving():
+    os.read(served, 1)
 """
 
 
-def supervise(count, work):
+def supervise(count, work, *, before=""):
     """What was said, line by line, until the supervisor came to its end."""
     body = "\n".join(f"    {line}" for line in work.strip().splitlines())
     tail = f"Supervisor({count}, lambda: next(names), work, Watcher()).run()\nsay('end')"
-    code = f"{HEAD}\ndef work(seat):\n{body}\n\n{tail}"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False)
+    code = f"{HEAD}\ndef work(seat):\n{body}\n{before}\n{tail}"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     return ended.stdout.splitlines(), ended.stderr
 
 
@@ -45,7 +50,7 @@ def test_serving_is_said_once_when_all_are_ready():
         3,
         """
 seat.ready()
-if seat.number == 2: time.sleep(0.2), stop_parent()
+if seat.number == 2: wait_until_serving(), stop_parent()
 wait_for_word(seat)
 """,
     )
@@ -58,6 +63,22 @@ def test_worker_that_cannot_begin_at_the_start_ends_all_with_its_reason():
         """
 if seat.number: raise Misconfigured("port 80 is taken", hint="choose another", code="of_its_own")
 wait_for_word(seat)
+""",
+    )
+    assert said == []
+    assert stderr.splitlines()[-1] == "outrider.domain.errors.Misconfigured: port 80 is taken"
+
+
+def test_reason_is_heard_of_a_worker_that_ends_between_two_looks():
+    said, stderr = supervise(
+        1,
+        'raise Misconfigured("port 80 is taken", hint="choose another", code="of_its_own")',
+        before="""
+import select
+def select_when_one_has_ended(*_):
+    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    return [], [], []
+select.select = select_when_one_has_ended
 """,
     )
     assert said == []

@@ -220,6 +220,8 @@ class Supervisor:
         ended, status, usage = os.wait4(process, os.WNOHANG)
         if not ended:
             return
+        while worker.channel is not None:  # what it said last may have come since the channels were looked at
+            self._hear(worker, worker.channel)
         if not self._stopping:
             self._watcher.lost(worker.number, process, _ending(status), usage.ru_utime + usage.ru_stime)
         worker.ended()

@@ -123,7 +123,7 @@ def test_reset_counts_from_zero(receiver, connection):
 
 
 def test_delayed_answers_run_side_by_side(programs, tmp_path):
-    with Receiver(tmp_path, delay_ms=200, status=503, programs=programs) as receiver:
+    with Receiver(tmp_path, delay_ms=1000, status=503, programs=programs) as receiver:
         began = time.monotonic()
         connections = [connect(receiver) for _ in range(5)]
         for connection in connections:
@@ -131,7 +131,7 @@ def test_delayed_answers_run_side_by_side(programs, tmp_path):
         for connection in connections:
             assert read(connection, 12) == b"HTTP/1.1 503"
             connection.close()
-        assert 0.2 <= time.monotonic() - began < 0.9
+        assert 1 <= time.monotonic() - began < 5
         assert max(receiver.came().most_at_once_per_second) == 5
 
 

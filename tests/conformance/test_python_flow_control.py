@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from qstash.errors import QStashError
 from tests.conformance.coverage import covers
@@ -33,11 +35,12 @@ def test_parallelism_of_a_key_is_never_exceeded(qstash, ledger, place, paralleli
 
 @covers("message.publish")
 def test_rate_of_a_key_is_never_exceeded(qstash, ledger, place):
+    began = time.monotonic()
     publish(qstash, ledger, place, 5, key=place, rate=2, period=1)
     arrivals = [one.at for one in ledger.wait_for(place, 5)]
     # Periods begin when a delivery starts; how long a request is under way is not bounded.
-    assert min(gaps(arrivals, 2)) >= 0.5
-    assert arrivals[4] - arrivals[0] >= 1.5
+    assert arrivals[2] - began >= 0.98
+    assert arrivals[4] - began >= 1.98
     assert qstash.flow_control.get(place).rate_max == 2
 
 
@@ -102,7 +105,7 @@ def test_unknown_key_is_not_found(qstash):
 
 @covers("flow_control.get_global_parallelism")
 def test_global_parallelism_counts_what_runs(qstash, ledger, place):
-    ledger.answer(place, delay_s=2)
+    ledger.answer(place, delay_s=10)
     publish(qstash, ledger, place, 2, key=place, parallelism=2)
     ledger.wait_for(place, 2)
     info = qstash.flow_control.get_global_parallelism()

@@ -17,7 +17,7 @@ def call(
     request = urllib.request.Request(
         server.url + path, body, {"Authorization": f"Bearer {token}", **dict(headers)}, method=method
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return answer.read()
 
 

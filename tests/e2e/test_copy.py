@@ -40,7 +40,7 @@ def call(server, method, path, body=None, **headers):
     request = urllib.request.Request(
         server.url + path, body, {"Authorization": f"Bearer {token}", **named}, method=method
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         text = answer.read()
     return json.loads(text) if text else None
 
@@ -89,7 +89,8 @@ def fill(server, ledger, place):
     publish(server, ledger.url(f"{place}/done"), b"large " * 100_000)
     publish(server, ledger.url(f"{place}/done"), Upstash_Callback=ledger.url(f"{place}/callback"))
     dead = publish(server, failing, Upstash_Retries="0", Upstash_Failure_Callback=ledger.url(f"{place}/failed"))
-    first = publish(server, ledger.url(f"{place}/once"), Upstash_Deduplication_Id="once")
+    once = {"Upstash_Deduplication_Id": "once", "Upstash_Deduplication_Window": "1d"}
+    first = publish(server, ledger.url(f"{place}/once"), **once)
     in_line = [
         call(server, "POST", f"/v2/enqueue/line/{ledger.url(place + '/line')}", f"{number}".encode())["messageId"]
         for number in range(12)
@@ -113,12 +114,12 @@ def wait_until_settled(server, deliveries):
 
 
 def test_everything_goes_on_from_the_copy(start_server, clock, ledger, place, target):
-    clock.skip(-3600)  # what is to wait for an hour by it is due at once by the clock of the database
+    clock.skip(-300)  # what is to wait for five minutes by it is due at once by the clock of the database
     server = start_server("serve", prefix=clock.prefix)
     waiting = fill(server, ledger, place)
     wait_until_settled(server, deliveries=26)
     before = everything(server)
-    soon = publish(server, ledger.url(f"{place}/soon"), b"soon", Upstash_Delay="1h")
+    soon = publish(server, ledger.url(f"{place}/soon"), b"soon", Upstash_Delay="5m")
     assert server.terminate() == 0
     assert ledger.requests(f"{place}/soon") == []
 

@@ -92,7 +92,7 @@ def test_a_second_node_joins_and_what_it_publishes_is_delivered(start_node, data
 
 def post(url, token):
     request = urllib.request.Request(url, b"body", {"Authorization": f"Bearer {token}"}, method="POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return answer.status
 
 

@@ -25,6 +25,12 @@ PUBLISHES = 300
 SLOWEST_S = 0.5
 """What the slowest of 100 publishes may take beside a flood: it takes some milliseconds, on a machine that is free."""
 
+BUSIER = 5
+"""On one that is not, how many times what it took before."""
+
+TOLD_EVERY_S = 60
+"""How often at most it is told that all places are taken."""
+
 SPARE = 200
 """File descriptors of this process that a flood leaves."""
 
@@ -35,7 +41,7 @@ BUSY_S = 2.0
 """What a publish may take beside clients that have thousands of requests answered meanwhile."""
 
 QUIET_S = 0.5
-"""A server that has used next to no processor time for so long has done all that it can."""
+"""A server that has used next to no processor time for so long, nor waited for any, has done all that it can."""
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +77,7 @@ class Publisher:
     """A client as it should be: one connection, kept."""
 
     def __init__(self, server, destination):
-        self._client = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
+        self._client = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
         self._path = f"/v2/publish/{destination}"
         self._headers = {"Authorization": f"Bearer {server.variables['QSTASH_TOKEN']}"}
 
@@ -114,6 +120,12 @@ def cpu_s(server):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def busy_s(server):
+    """How long its threads ran or were to run, for a machine that has others to run lets it wait."""
+    statistics = (task.joinpath("schedstat").read_text().split() for task in Path(f"/proc/{server.pid}/task").iterdir())
+    return sum(int(ran) + int(waited) for ran, waited, _ in statistics) / 1e9
+
+
 def open_files(server):
     return sum(1 for _ in Path(f"/proc/{server.pid}/fd").iterdir())
 
@@ -143,7 +155,7 @@ def flood(start_server, ledger, place, crowd, publisher):
         beside_s = client.slowest_s()
         each_kib = (memory_kib(server) - before_kib) / connections
         assert open_files(server) >= connections
-        assert beside_s <= SLOWEST_S
+        assert beside_s <= max(SLOWEST_S, BUSIER * before_s)
         assert each_kib <= KIB_A_SLOW_CONNECTION
         assert tells(server, "connections_full") == []
         return before_s, beside_s, each_kib
@@ -169,32 +181,34 @@ def test_very_many_slow_connections(flood, descriptors, capsys):
 
 def test_more_slow_connections_than_places_keep_nobody_out(start_server, ledger, place, crowd, publisher):
     server = start_server("serve", "--max-connections", "100")
+    before_s = publisher(server, ledger.url(f"{place}/before")).slowest_s()
     own = open_files(server)
+    began = time.monotonic()
     came = crowd(server, 1000, SLOW)
     for _ in range(20):
         publisher(server, ledger.url(place)).publish()
         came += crowd(server, 50)
     ledger.wait_for(place, 20)
     client = publisher(server, ledger.url(place))
-    assert client.slowest_s() <= SLOWEST_S
+    assert client.slowest_s() <= max(SLOWEST_S, BUSIER * before_s)
     assert sum(map(is_open, came)) <= 100
     assert open_files(server) <= own + 100 + 20
-    assert len(tells(server, "connections_full")) == 1
+    assert 1 <= len(tells(server, "connections_full")) <= 1 + (time.monotonic() - began) // TOLD_EVERY_S
 
 
 def test_clients_that_never_read_cost_a_bounded_amount(start_server, ledger, place, crowd, publisher):
     server = start_server("serve")
     client = publisher(server, ledger.url(place))
-    client.slowest_s()
+    before_s = client.slowest_s()
     before_kib = memory_kib(server)
     deaf, much = crowd(server, 10), ASKING * 2000
     sent = dict.fromkeys(deaf, 0)
     slowest_s = 0.0
     # They send until the server takes no more, and has no more to do.
     while True:
-        used = cpu_s(server)
+        used = busy_s(server)
         _, free, _ = select.select([], deaf, [], QUIET_S)
-        if not free and cpu_s(server) - used <= QUIET_S / 5:
+        if not free and busy_s(server) - used <= QUIET_S / 5:
             break
         for one in free:
             with contextlib.suppress(BlockingIOError):
@@ -202,7 +216,7 @@ def test_clients_that_never_read_cost_a_bounded_amount(start_server, ledger, pla
         began = time.perf_counter()
         client.publish()
         slowest_s = max(slowest_s, time.perf_counter() - began)
-    assert slowest_s <= BUSY_S
+    assert slowest_s <= max(BUSY_S, BUSIER * before_s)
     assert (memory_kib(server) - before_kib) / len(deaf) <= KIB_A_DEAF_CONNECTION
 
 
@@ -216,6 +230,7 @@ def test_few_descriptors_are_shared_between_clients_and_deliveries(start_server,
     (scarce,) = map(json.loads, tells(server, "descriptors_scarce"))
     assert scarce["limit"] == 256
     url = ledger.answer(place, delay_s=0.5)
+    began = time.monotonic()
     came = crowd(server, 600, SLOW)
     client = publisher(server, url)
     for _ in range(200):
@@ -228,7 +243,7 @@ def test_few_descriptors_are_shared_between_clients_and_deliveries(start_server,
     assert cpu_s(server) - used <= 0.5
     assert open_files(server) < 256
     assert {one.retried for one in ledger.requests(place)} == {0}
-    assert len(tells(server, "connections_full")) == 1
+    assert 1 <= len(tells(server, "connections_full")) <= 1 + (time.monotonic() - began) // TOLD_EVERY_S
 
 
 def test_server_that_runs_out_of_descriptors_goes_on_when_there_are_some(start_server, ledger, place, crowd, publisher):

@@ -25,13 +25,13 @@ def publish(account, url, body=b'{"n": "\xc3\xa9"}', **headers):
             **{name.replace("_", "-"): value for name, value in headers.items()},
         },
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)["messageId"]
 
 
 def secrets_of(account):
     request = urllib.request.Request(f"{account.url}/v2/keys", headers={"Authorization": f"Bearer {account.token}"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)["standardWebhooksSecrets"]
 
 

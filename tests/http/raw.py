@@ -7,6 +7,9 @@ import contextlib
 
 HOST = b"Host: outrider.test"
 
+PATIENCE_S = 30.0
+"""How long a test waits for something that should happen at once."""
+
 
 @contextlib.asynccontextmanager
 async def connection(port, **how):
@@ -20,7 +23,7 @@ async def connection(port, **how):
 
 
 async def answer_of(reader) -> tuple[int, dict[str, str], bytes]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
@@ -29,7 +32,7 @@ async def answer_of(reader) -> tuple[int, dict[str, str], bytes]:
 
 async def ended(reader) -> bool:
     """Whether the server sends nothing more and ends."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         try:
             return await reader.read() == b""
         except ConnectionResetError:
@@ -54,6 +57,6 @@ def publish(api, body: bytes = b"", *headers: bytes) -> bytes:
 
 async def until(holds) -> None:
     """Let the loop turn until something is so."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0)

@@ -9,7 +9,8 @@ import struct
 
 import httpx
 import pytest
-from tests.http.raw import answer_of, connection, ended, exchange, head, publish, until
+from tests.http.raw import PATIENCE_S, answer_of, connection, ended, exchange, head, publish, until
+from tests.loop_time import LoopTime
 
 from outrider.http.answers import Answer
 from outrider.http.connection import Connection
@@ -68,7 +69,7 @@ async def test_a_client_that_goes_away_within_its_body_stores_nothing(api, port,
     async with connection(port) as (_, writer):
         writer.write(head(api, b"/v2/publish/https://example.com", framing) + sent)
         await writer.drain()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await ended.wait()
     assert await api.stored_ids() == set()
     assert api.observer.notes == []
@@ -89,7 +90,7 @@ async def test_requests_on_one_connection_follow_one_another(api, port):
 async def test_head_sends_no_body(api, port):
     async with connection(port) as (reader, writer):
         writer.write(head(api, b"/v2/keys", method=b"HEAD") + head(api, b"/healthz", method=b"GET"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             first = await reader.readuntil(b"\r\n\r\n")
             second = await reader.readuntil(b"\r\n\r\n")
     assert first.startswith(b"HTTP/1.1 200")
@@ -98,12 +99,21 @@ async def test_head_sends_no_body(api, port):
 
 class Impatient(Connection):
     stall_s = 0.05
-    linger_s = 0.05
 
 
 @pytest.fixture
 async def impatient(api_with):
     async with api_with(connection=Impatient) as api:
+        yield api
+
+
+class Curt(Connection):
+    linger_s = 0.05
+
+
+@pytest.fixture
+async def curt(api_with):
+    async with api_with(connection=Curt) as api:
         yield api
 
 
@@ -127,7 +137,7 @@ class Gate:
         self._open.set()
 
     async def reached(self, count):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while self.begun < count:
                 self._more.clear()
                 await self._more.wait()
@@ -217,12 +227,12 @@ async def test_a_body_that_stalls_is_answered_408(impatient, framing):
     assert await impatient.stored_ids() == set()
 
 
-async def test_a_handler_may_take_longer_than_a_client(impatient):
-    gate = Gate(impatient.app)
-    async with connection(impatient.port) as (reader, writer):
-        writer.write(publish(impatient, b"abc"))
+async def test_a_handler_may_take_longer_than_a_client(api, port):
+    gate, loop_time = Gate(api.app), LoopTime(asyncio.get_running_loop())
+    async with connection(port) as (reader, writer):
+        writer.write(publish(api, b"abc"))
         await gate.reached(1)
-        await asyncio.sleep(3 * Impatient.stall_s)
+        await loop_time.advance(3 * Connection.stall_s)
         gate.open()
         assert (await answer_of(reader))[0] == 200
 
@@ -237,18 +247,18 @@ async def test_an_idle_connection_ends_without_a_word(api, port):
         assert await ended(reader)
 
 
-async def test_a_refused_body_is_not_read_for_ever(impatient):
-    async with connection(impatient.port) as (reader, writer):
-        writer.write(head(impatient, b"/v2/publish/https://example.com", b"Content-Length: 99999999999"))
+async def test_a_refused_body_is_not_read_for_ever(curt):
+    async with connection(curt.port) as (reader, writer):
+        writer.write(head(curt, b"/v2/publish/https://example.com", b"Content-Length: 99999999999"))
         status, headers, _ = await answer_of(reader)
         assert (status, headers["connection"]) == (413, "close")
         with pytest.raises(OSError, match=r"."):  # noqa: PT012 - it takes until the socket knows
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 while True:
                     writer.write(b"x" * 65536)
                     await writer.drain()
                     await asyncio.sleep(0)
-    assert await impatient.stored_ids() == set()
+    assert await curt.stored_ids() == set()
 
 
 async def test_a_body_that_nobody_reads_ends_the_connection(api, port):
@@ -262,7 +272,7 @@ async def test_a_body_that_nobody_reads_ends_the_connection(api, port):
 async def test_a_client_that_asks_whether_to_go_on_is_told_so(api, port):
     async with connection(port) as (reader, writer):
         writer.write(head(api, b"/v2/publish/https://example.com", b"Content-Length: 3", b"Expect: 100-Continue"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(b"abc")
         status, headers, body = await answer_of(reader)

@@ -7,7 +7,7 @@ import json
 import socket
 
 import pytest
-from tests.http.raw import connection, head, until
+from tests.http.raw import PATIENCE_S, connection, head, until
 
 from outrider.domain.attempt import Delivered, Refused, Response
 from outrider.domain.event import EventKind
@@ -27,13 +27,13 @@ async def api(api_with, deliver):
 
 async def lines(reader, count):
     """The next pieces of the stream."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         return [(await reader.readuntil(b"\n\n")).decode() for _ in range(count)]
 
 
 async def began(reader):
     """The head, once the stream has begun."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         told = (await reader.readuntil(b"\r\n\r\n")).decode()
     assert await lines(reader, 1) == [": here\n\n"]
     return told
@@ -48,7 +48,7 @@ async def hears(api, reader, word):
         return piece
 
     reading = asyncio.ensure_future(read())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not reading.done():
             await api.clock.advance(TICK_MS)
     return await reading

@@ -51,13 +51,15 @@ async def small(api_with, told):
 
 @pytest.mark.parametrize(("sent", "status"), [(b"", None), (SLOW, 408)])
 async def test_every_slow_connection_ends_30_s_after_it_began(api, crowd, loop_time, sent, status):
+    began = loop_time.now()
     readers = await crowd(api.port, 200, sent)
     await until(lambda: len(api.server.connections) == 200)
     await until(lambda: all(one._reader.is_in_head == bool(sent) for one in api.server.connections))
-    await loop_time.advance(STALL_S - 1)
+    all_began = loop_time.now()
+    await loop_time.advance_to(began + STALL_S - 1)
     assert len(api.server.connections) == 200
     assert not any(reader._buffer for reader in readers)
-    await loop_time.advance(1)
+    await loop_time.advance_to(all_began + STALL_S)
     for reader in readers:
         if status is not None:
             assert (await answer_of(reader))[0] == status
@@ -65,23 +67,26 @@ async def test_every_slow_connection_ends_30_s_after_it_began(api, crowd, loop_t
 
 
 async def test_a_head_that_drips_ends_30_s_after_it_began(api, port, loop_time):
+    began = loop_time.now()
     async with connection(port) as (reader, writer):
         writer.write(SLOW)
         await until(lambda: any(one._reader.is_in_head for one in api.server.connections))
-        for _ in range(29):
-            await loop_time.advance(1)
+        in_head = loop_time.now()
+        for second in range(1, 30):
+            await loop_time.advance_to(began + second)
             writer.write(b"x")
             await asyncio.sleep(0)
         assert not reader._buffer
-        await loop_time.advance(1)
+        await loop_time.advance_to(in_head + 30)
         assert (await answer_of(reader))[0] == 408
 
 
 async def test_a_client_that_has_asked_may_pause_longer_than_one_that_has_not(api, port, loop_time):
     async with connection(port) as (reader, writer):
+        began = loop_time.now()
         writer.write(head(api, b"/healthz", method=b"GET"))
         assert (await answer_of(reader))[0] == 200
-        await loop_time.advance(74)
+        await loop_time.advance_to(began + 74)
         writer.write(head(api, b"/healthz", method=b"GET"))
         assert (await answer_of(reader))[0] == 200
         await loop_time.advance(75)

@@ -7,6 +7,7 @@ import socket
 import ssl
 
 import pytest
+from tests.free_port import free_port
 
 from outrider.domain.attempt import Delivered, Failure, TimedOut, Unreachable
 from outrider.sender import connecting, names
@@ -114,7 +115,7 @@ class TestNames:
 def silent_port():
     """A port of 127.0.0.2 that neither takes nor refuses connections: its queue is full."""
     with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
-        listener.bind(("127.0.0.2", 0))
+        listener.bind(("127.0.0.2", free_port()))
         listener.listen(0)
         for filler in (first, second):
             filler.setblocking(False)
@@ -189,9 +190,7 @@ async def test_attempt_that_is_cancelled_while_connecting_leaves_no_socket(
 
 
 async def test_last_failure_is_told_when_no_address_answers(make_sender, request_to):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
+    port = free_port()
     sender = make_sender(resolver=Resolver("127.0.0.1", "127.0.0.2", "127.0.0.3"))
 
     outcome = await sender.send(request_to(f"http://host.test:{port}/"))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 
 import pytest
+from tests.free_port import free_port
 
 from outrider.domain.attempt import Delivered, Failure, Unreachable
 from outrider.sender import HttpSender, exchange
@@ -30,12 +30,6 @@ class Names:
 async def answer_all(peer):
     while True:
         await peer.answer()
-
-
-def unused_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 async def test_connection_is_used_again(serve, sender, request_to):
@@ -214,7 +208,7 @@ async def test_what_came_on_an_idle_connection_is_no_answer(serve, sender, reque
 
 
 async def test_refused_connection_is_named(sender, request_to):
-    port = unused_port()
+    port = free_port()
 
     outcome = await sender.send(request_to(f"http://127.0.0.1:{port}/"))
 

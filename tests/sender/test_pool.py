@@ -11,6 +11,8 @@ from outrider.sender import connections
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
+LONG_S = 60
+
 
 class Anywhere:
     """Every name leads to this machine."""
@@ -40,7 +42,7 @@ async def test_idle_connection_is_closed_after_a_while(serve, make_sender, reque
 
     await make_sender().send(request_to(destination.url))
 
-    await asyncio.wait_for(closed.wait(), 2)
+    await asyncio.wait_for(closed.wait(), LONG_S / 2)
 
 
 async def test_connection_that_was_idle_for_too_long_is_not_used(serve, sender, request_to, monkeypatch):
@@ -249,10 +251,10 @@ async def test_closing_cuts_connections_in_use_and_idle(serve, make_sender, requ
     holding, idle = await serve(hold), await serve(answer_all)
     sender = make_sender()
     await sender.send(request_to(idle.url))
-    attempt = asyncio.create_task(sender.send(request_to(holding.url)))
+    attempt = asyncio.create_task(sender.send(request_to(holding.url, timeout_ms=LONG_S * 1000)))
     await arrived.wait()
 
-    await asyncio.wait_for(sender.close(), 1)
+    await asyncio.wait_for(sender.close(), LONG_S / 2)
 
     assert await attempt == Unreachable("destination closed the connection before it had answered")
 
@@ -266,9 +268,9 @@ async def test_closing_ends_a_look_up_that_is_waited_for(make_sender, request_to
             await asyncio.Event().wait()
 
     sender = make_sender(resolver=Silent())
-    attempt = asyncio.create_task(sender.send(request_to("http://example.com/")))
+    attempt = asyncio.create_task(sender.send(request_to("http://example.com/", timeout_ms=LONG_S * 1000)))
     await asked.wait()
 
-    await asyncio.wait_for(sender.close(), 1)
+    await asyncio.wait_for(sender.close(), LONG_S / 2)
 
     assert await attempt == Unreachable("the request was not sent: the server is stopping")

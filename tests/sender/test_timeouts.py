@@ -172,14 +172,14 @@ async def test_cancelled_attempt_cuts_its_connection_and_stays_cancelled(serve, 
         cut.set()
 
     destination = await serve(answer)
-    attempt = asyncio.create_task(sender.send(request_to(destination.url)))
+    attempt = asyncio.create_task(sender.send(request_to(destination.url, timeout_ms=LONG_S * 1000)))
     await arrived.wait()
 
     attempt.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await attempt
-    await asyncio.wait_for(cut.wait(), 1)
+    await asyncio.wait_for(cut.wait(), LONG_S / 2)
 
 
 async def test_one_silent_destination_holds_up_no_other(serve, sender, request_to, loop_time):

@@ -172,7 +172,7 @@ def bare_database() -> Iterator[str]:
 async def waits_for_a_lock(raw: Any, unless: asyncio.Future[Any] | None = None) -> None:
     """Return when a session of the database of this one waits for a lock, or that other thing is done."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (unless is not None and unless.done()) and not await raw.fetchval(waiting):
             pass
 

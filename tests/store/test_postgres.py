@@ -348,7 +348,7 @@ class TestOpening:
         await store.list_tenants()
         await store.close()
         its = "datname = current_database() AND application_name ~ '^outrider'"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await raw.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE {its}"):
                 pass
 

@@ -32,6 +32,7 @@ from outrider.store.postgres import PostgresStore, notifier
 from outrider.store.relational import settlements
 
 OTHERS = ("ten_2", "ten_3")
+PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -350,7 +351,7 @@ class TestTelling:
             store.listen(event.set)
             await store.check(NOW)
         nodes[0].tell()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await heard[1].wait()
             await heard[2].wait()
         assert not heard[0].is_set()
@@ -366,7 +367,7 @@ class TestTelling:
             " WHERE datname = current_database() AND application_name ~ '^outrider'"
         )
         await raw.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not heard.is_set():
                 nodes[0].tell()
                 await nodes[0].check(NOW)
@@ -376,11 +377,12 @@ class TestTelling:
         now = asyncio.get_running_loop().time
         nodes[1].listen(lambda: heard.append(now()))
         await nodes[1].check(NOW)
-        async with asyncio.timeout(10):
+        began = now()
+        async with asyncio.timeout(PATIENCE_S):
             while len(heard) < 3:
                 nodes[0].tell()
                 await nodes[0].check(NOW)
-        assert heard[2] - heard[0] > notifier.SELDOM_S
+        assert heard[2] - began >= 2 * notifier.SELDOM_S * 0.9
 
     async def test_words_that_do_not_arrive_are_noticed_and_tried_again(self, nodes, monkeypatch):
         monkeypatch.setattr(notifier, "ARRIVES_WITHIN_S", 0.2)
@@ -394,6 +396,6 @@ class TestTelling:
 
 
 async def works(store, expected):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while store._notifier.works is not expected:
             await store.check(NOW)

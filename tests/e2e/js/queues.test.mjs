@@ -44,7 +44,7 @@ test("a paused queue delivers when it is resumed", async () => {
 test("a queue keeps its order while its first message fails", async () => {
   const queue = client.queue({ queueName: "ordered" });
   const url = receiver.answer("/ordered", 500);
-  for (let n = 0; n < 3; n += 1) await queue.enqueueJSON({ url, body: n, retries: 1, retryDelay: "200" });
+  for (let n = 0; n < 3; n += 1) await queue.enqueueJSON({ url, body: n, retries: 1, retryDelay: "1000" });
   await receiver.waitFor("/ordered", 1);
   receiver.answer("/ordered", 200);
   const received = await receiver.waitFor("/ordered", 4);
