@@ -9,6 +9,7 @@ import time
 import pytest
 from bench.harness import BenchmarkError, Receiver, send
 from tests.bench.peer import Peer, byte_by_byte
+from tests.free_port import free_port
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 201 Created\r\ntransfer-encoding: Chunked\r\n\r\n1\r\no\r\n1;x=y\r\nk\r\n0\r\nTrailer: x\r\n\r\n"
@@ -135,8 +136,7 @@ def test_load_that_is_not_taken_gives_no_figure(programs):
 
 
 def test_nobody_listening_is_said(programs):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/"
+    url = f"http://127.0.0.1:{free_port()}/"
     done = subprocess.run([programs.load, url], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Connection refused" in done.stderr

@@ -9,6 +9,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.free_port import free_port
 
 from outrider.sender import resolver
 from outrider.signing import InvalidSignature, verify
@@ -228,9 +229,7 @@ def test_a_receiver_that_does_not_answer_in_time_fails(start, examine):
 
 
 def test_a_port_where_nobody_listens_fails(examine):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    code, verdicts, sentences = examine(f"http://127.0.0.1:{port}", "--dev")
+    code, verdicts, sentences = examine(f"http://127.0.0.1:{free_port()}", "--dev")
     assert (code, verdicts["answer"]) == (1, "fail")
     assert "connection refused" in sentences["answer"]
 

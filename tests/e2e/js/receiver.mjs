@@ -1,7 +1,7 @@
 // A destination over real HTTP: it writes down every request and answers as told.
 import { createServer } from "node:http";
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 45_000;
 
 export async function startReceiver() {
   const requests = [];
